@@ -1,0 +1,281 @@
+"""The verifier: encoder + preprocessing + scoring + operating point, registered, promoted and rolled back as one.
+
+A bundle is a folder::
+
+    weights.safetensors   the encoder, float16
+    cohort.safetensors    `embeddings` (m, d), signatures of other writers for score normalisation (optional)
+    verifier.json         settings, digests of the two files, version
+    MODEL_CARD.md         for people
+
+Loading reads safetensors and JSON, nothing else: nothing in a bundle is executed.
+``encoder_id`` names weights + encoder + preprocessing (what a gallery depends on); ``version`` names everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sigverify.config import VerifierSettings, digest, from_dict, to_dict
+from sigverify.errors import BadInput, Mismatch, NotFound
+from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template
+from sigverify.scans.fingerprint import NEAR_COPY, similarity
+from sigverify.scans.prepare import prepare_file, prepare_many
+from sigverify.scoring.operating_point import decide, probability, thresholds_for
+from sigverify.scoring.scorer import Scorer
+
+FORMAT = 1
+DEFAULT_FOLDER = Path(__file__).parent / "assets" / "default"
+WEIGHTS, COHORT, SETTINGS, CARD = "weights.safetensors", "cohort.safetensors", "verifier.json", "MODEL_CARD.md"
+Scan = bytes | str | Path
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The answer to one query: the decision, and what a reviewer needs to understand it."""
+
+    decision: Decision
+    probability: float | None  # calibrated P(genuine) at equal priors; None without a score
+    query: Preparation
+    references: tuple[Preparation, ...]
+    provisional: bool  # the operating point was not chosen on the bank's own signatures
+    verifier_version: str
+
+
+class Verifier:
+    """A loaded bundle. Thread-safe for reading; the encoder stays on the CPU unless `device` says otherwise."""
+
+    def __init__(
+        self,
+        settings: VerifierSettings,
+        weights: Path,
+        cohort: Floats | None = None,
+        *,
+        card: str = "",
+        device: str = "cpu",
+    ) -> None:
+        self.settings = settings
+        self.cohort = cohort
+        self.card = card
+        self.device = device
+        self.weights_path = weights
+        self._encoder: Any = None
+        self.weights_sha256 = _sha256(weights)
+        parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
+        self.encoder_id = digest({"weights": self.weights_sha256, **parts})
+        self.version = f"{settings.name}-{digest(self._identity(), 8)}"
+        self.scorer = Scorer(settings.scoring, cohort)
+
+    # ---- bundle ----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None, *, device: str = "cpu") -> Verifier:
+        """Read a bundle; None is the verifier that ships with the project.
+
+        Raises NotFound for a folder that is no bundle, Mismatch where a file is not the one verifier.json names.
+        """
+        place = Path(folder) if folder is not None else DEFAULT_FOLDER
+        held = _read_bundle(place)
+        settings = from_dict(VerifierSettings, held["settings"])
+        cohort = _read_cohort(place / COHORT, held.get("cohort_sha256"))
+        card = (place / CARD).read_text(encoding="utf-8") if (place / CARD).exists() else ""
+        verifier = cls(settings, place / WEIGHTS, cohort, card=card, device=device)
+        if verifier.weights_sha256 != held["weights_sha256"]:
+            raise Mismatch(
+                f"{WEIGHTS} is not the file this verifier was saved with",
+                got=verifier.weights_sha256[:12],
+                expected=held["weights_sha256"][:12],
+                next=f"fetch the bundle {place.name} again",
+            )
+        if verifier.version != held["version"]:
+            raise Mismatch("verifier.json was changed after it was saved", got=verifier.version, expected=held["version"])
+        return verifier
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle to `folder`, whole or not at all (temporary name, then rename); an existing one is replaced."""
+        target = Path(folder)
+        working = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+        shutil.copyfile(self.weights_path, working / WEIGHTS)
+        held: dict[str, Any] = {"format": FORMAT, "version": self.version, "encoder_id": self.encoder_id}
+        held["weights_sha256"] = self.weights_sha256
+        if self.cohort is not None:
+            _write_cohort(working / COHORT, self.cohort)
+            held["cohort_sha256"] = _sha256(working / COHORT)
+        held["settings"] = to_dict(self.settings)
+        (working / SETTINGS).write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+        (working / CARD).write_text(self.card, encoding="utf-8")
+        if target.exists():
+            shutil.rmtree(target)
+        working.rename(target)
+        self.weights_path = target / WEIGHTS
+        return target
+
+    def with_settings(self, **changes: Any) -> Verifier:
+        """The same weights and cohort under other settings (a new operating point, a new name): a new version."""
+        return Verifier(
+            replace(self.settings, **changes), self.weights_path, self.cohort, card=self.card, device=self.device
+        )
+
+    def with_cohort(self, cohort: Floats | None) -> Verifier:
+        """The same weights with another cohort (m, d)."""
+        rounded = None if cohort is None else cohort.astype(np.float16).astype(np.float32)
+        return Verifier(self.settings, self.weights_path, rounded, card=self.card, device=self.device)
+
+    @property
+    def policy_version(self) -> str:
+        """Names policy and thresholds: two verifiers that would decide differently never share it."""
+        point = self.settings.operating_point
+        return f"{point.policy.name}-{point.policy.version}-{digest(point, 8)}"
+
+    def _identity(self) -> dict[str, Any]:
+        cohort = None if self.cohort is None else hashlib.sha256(self.cohort.astype("<f4").tobytes()).hexdigest()
+        return {"weights": self.weights_sha256, "cohort": cohort, "settings": to_dict(self.settings)}
+
+    # ---- from scans to embeddings ----------------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> Any:
+        """The network, loaded on first use (a torch module)."""
+        if self._encoder is None:
+            from sigverify.model.encoder import load_encoder
+
+            self._encoder = load_encoder(self.weights_path, self.settings.encoder).to(self.device)
+        return self._encoder
+
+    def prepare(self, source: Scan, page: int = 0) -> Preparation:
+        """One scan (bytes or a path) to the network's input, or the reason why not."""
+        return prepare_file(source, self.settings.preprocessing, page)
+
+    def prepare_many(
+        self,
+        sources: Sequence[Scan],
+        pages: Sequence[int] | None = None,
+        workers: int = 0,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[Preparation]:
+        """As `prepare`, for many, in order; `workers` > 1 uses that many processes."""
+        return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
+
+    def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
+        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, unit norm."""
+        stacked = np.stack(list(images)) if not isinstance(images, np.ndarray) else images
+        if len(stacked) == 0:
+            return np.zeros((0, self.settings.encoder.embedding_dim), np.float32)
+        from sigverify.model.embedding import embed
+
+        return embed(self.encoder, stacked, batch_size=batch_size)
+
+    def enrol(
+        self, writer_id: str, ids: Sequence[str], preparations: Sequence[Preparation], digests: Sequence[str] = ()
+    ) -> Template:
+        """One writer's template from prepared references; the caller leaves out those that failed."""
+        if not ids or len(ids) != len(preparations):
+            raise BadInput("a template needs one id for each reference", got=f"{len(ids)} ids, {len(preparations)} images")
+        images = [p.image for p in preparations if p.image is not None]
+        if len(images) != len(ids):
+            raise BadInput("a reference that failed preparation cannot be enrolled", next="leave it out or rescan it")
+        prints = tuple(p.fingerprint or b"" for p in preparations)
+        return Template(writer_id, tuple(ids), self.embed(images), self.encoder_id, prints, tuple(digests))
+
+    # ---- from embeddings to decisions ------------------------------------------------------------------------------
+
+    def decide(self, queries: Floats, templates: Sequence[Template]) -> list[Decision]:
+        """Query i (n, d) against templates[i]: score, thresholds for its number of references, outcome.
+
+        Raises Mismatch where a template was made by another encoder.
+        """
+        for template in templates:
+            if template.encoder_id != self.encoder_id:
+                raise Mismatch(
+                    f"the template of writer {template.writer_id} was made by another encoder",
+                    got=template.encoder_id,
+                    expected=f"{self.encoder_id} ({self.version})",
+                    next=f"run enrol_writers for {self.version}",
+                )
+        scored = self.scorer.score_pairs(queries, [t.embeddings for t in templates])
+        return [self._decision(float(s), each, t) for (s, each), t in zip(scored, templates, strict=True)]
+
+    def _decision(self, score: float, reference_scores: Floats, template: Template) -> Decision:
+        k = len(template.reference_ids)
+        point = self.settings.operating_point
+        outcome, reason = decide(point, score, k)
+        limits = thresholds_for(point, k)
+        each = tuple(round(float(s), 6) for s in reference_scores)
+        return Decision(outcome, reason, score, limits.accept, limits.reject, k, template.reference_ids, each)
+
+    def verify_one(self, query: Scan, references: Sequence[Scan]) -> Verification:
+        """One query against 1-10 reference scans, nothing stored.
+
+        Raises BadInput when no reference yields a signature; a query that yields none is a failure to acquire.
+        """
+        prepared = tuple(self.prepare(r) for r in references)
+        asked = self.prepare(query)
+        usable = [(i, p) for i, p in enumerate(prepared) if p.image is not None]
+        if not usable:
+            why = ", ".join(str(p.failure) for p in prepared)
+            raise BadInput("no reference yields a signature", got=why or "no references", next="scan a reference again")
+        decision = self._verify_prepared(asked, usable)
+        k, score = decision.n_references, decision.score
+        chance = None if score is None else probability(self.settings.operating_point, score, k)
+        return Verification(decision, chance, asked, prepared, self.settings.operating_point.provisional, self.version)
+
+    def _verify_prepared(self, query: Preparation, usable: Sequence[tuple[int, Preparation]]) -> Decision:
+        ids = tuple(str(i + 1) for i, _ in usable)
+        if query.image is None:
+            failure = query.failure or Reason.UNREADABLE
+            return Decision(Outcome.FAILURE_TO_ACQUIRE, failure, None, None, None, len(ids), ids)
+        template = self.enrol("writer", ids, [p for _, p in usable])
+        decision = self.decide(self.embed([query.image]), [template])[0]
+        for name, print_ in zip(ids, template.fingerprints, strict=True):
+            if query.fingerprint and print_ and similarity(query.fingerprint, print_) >= NEAR_COPY:
+                return replace(decision, outcome=Outcome.REFER, reason=Reason.COPY_OF_REFERENCE, detail=name)
+        return decision
+
+
+def _read_bundle(place: Path) -> dict[str, Any]:
+    path = place / SETTINGS
+    if not path.is_file() or not (place / WEIGHTS).is_file():
+        raise NotFound(
+            f"no verifier in {place.name or place}",
+            expected=f"a folder with {WEIGHTS} and {SETTINGS}",
+            next="give --verifier a bundle folder or models:/NAME@champion, or leave it out for the shipped one",
+        )
+    try:
+        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{SETTINGS} is not JSON", got=str(error), next="fetch the bundle again") from error
+    if held.get("format") != FORMAT:
+        raise Mismatch("verifier bundle of another format", got=held.get("format"), expected=FORMAT)
+    return held
+
+
+def _read_cohort(path: Path, expected: str | None) -> Floats | None:
+    if expected is None:
+        return None
+    if not path.is_file() or _sha256(path) != expected:
+        raise Mismatch(f"{COHORT} is missing or not the file verifier.json names", next="fetch the bundle again")
+    from safetensors.numpy import load_file
+
+    return np.ascontiguousarray(load_file(str(path))["embeddings"], dtype=np.float32)
+
+
+def _write_cohort(path: Path, cohort: Floats) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"embeddings": np.ascontiguousarray(cohort, dtype=np.float16)}, str(path))
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise NotFound(f"no weights file {path.name}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
