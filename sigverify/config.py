@@ -46,6 +46,7 @@ class EncoderSettings:
     embedding_dim: int = 128
     dropout: float = 0.0  # share, before the projection
     first_stride: int = 2  # 1 keeps twice the resolution through the whole backbone
+    projection_norm: bool = False  # batch normalisation between projection and unit norm
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class BatchSettings:
     writers: int = 16
     genuine: int = 4
     forgeries: int = 4
+    source_shares: tuple[float, ...] = ()  # share of the writers from each source of the set; () = by number of writers
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,10 @@ class TrainingSettings:
     warmup_share: float = 0.05  # of the steps
     weight_decay: float = 1e-4
     identity_weight: float = 0.5  # weight of the softmax-over-similarities term that keeps early training from collapse
+    identity_temperature: float = 0.1  # of that softmax: similarities are divided by it
+    gradient_clip: float = 1.0  # longest gradient (2-norm over all weights); 0 = none
+    ema_decay: float = 0.0  # > 0: the weights kept are an exponential moving average over steps
+    select: Literal["last", "best"] = "last"  # best = lowest validation skilled EER
     seed: int = 0
     checkpoint_every: int = 250  # steps
     validate_every: int = 250  # steps; 0 = never
