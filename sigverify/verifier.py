@@ -63,7 +63,7 @@ class Verifier:
         device: str = "cpu",
     ) -> None:
         self.settings = settings
-        self.cohort = cohort
+        self.cohort = None if cohort is None else cohort.astype(np.float16).astype(np.float32)  # as it is stored
         self.card = card
         self.device = device
         self.weights_path = weights
@@ -72,7 +72,7 @@ class Verifier:
         parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
         self.encoder_id = digest({"weights": self.weights_sha256, **parts})
         self.version = f"{settings.name}-{digest(self._identity(), 8)}"
-        self.scorer = Scorer(settings.scoring, cohort)
+        self.scorer = Scorer(settings.scoring, self.cohort)
 
     # ---- bundle ----------------------------------------------------------------------------------------------------
 
@@ -128,8 +128,7 @@ class Verifier:
 
     def with_cohort(self, cohort: Floats | None) -> Verifier:
         """The same weights with another cohort (m, d)."""
-        rounded = None if cohort is None else cohort.astype(np.float16).astype(np.float32)
-        return Verifier(self.settings, self.weights_path, rounded, card=self.card, device=self.device)
+        return Verifier(self.settings, self.weights_path, cohort, card=self.card, device=self.device)
 
     @property
     def policy_version(self) -> str:

@@ -1,0 +1,72 @@
+"""The model card: one page a model-risk reviewer reads before anything else, written from the verifier itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sigverify.verifier import Verifier
+
+
+def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) -> str:
+    """The card as Markdown. `measured`: {data set in words: {"skilled_eer": {k: %}, "random_eer": {k: %}, ...}}."""
+    settings, pre = verifier.settings, verifier.settings.preprocessing
+    parts = [
+        f"# Verifier {settings.name}",
+        f"- Encoder: timm `{settings.encoder.backbone}` + projection to {settings.encoder.embedding_dim} numbers, unit norm",
+        f"- Encoder id: `{verifier.encoder_id}`, weights SHA-256 `{verifier.weights_sha256[:16]}...`",
+        f"- Input: {pre.lane} lane, {pre.canvas_height_px} x {pre.canvas_width_px} px, ink {pre.ink}, stroke width "
+        + (f"redrawn {pre.stroke_width_px} px" if pre.stroke_width_px > 0 else "as scanned"),
+        f"- Trained on: {', '.join(settings.trained_on) or 'not stated'}",
+        f"- Terms: {settings.terms or 'not stated'}",
+        f"- Scoring: cosine, fusion {settings.scoring.fusion}, cohort normalisation {settings.scoring.normalisation}, "
+        f"cohort of {0 if verifier.cohort is None else len(verifier.cohort)} synthetic signatures",
+        "",
+        "## Intended use",
+        "Comparing a scanned signature with 1-10 reference signatures of the claimed writer, as one input to a bank's "
+        "decision with a refer band and human review. Not for identifying unknown people, not the sole ground of a refusal.",
+        "",
+        *_operating_point(verifier),
+        "",
+        *_measured(measured or {}),
+        "",
+        "## Known limits",
+        "- Skilled forgeries are far harder than random ones; read the two rates apart.",
+        "- Copies (photocopies, replays) score highest of all: the batch refers them by their ink, not by the score.",
+        "- A provisional operating point says nothing about your customers: run `sigverify calibrate` on your own "
+        "labelled signatures.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _operating_point(verifier: Verifier) -> list[str]:
+    point = verifier.settings.operating_point
+    lines = ["## Operating point"]
+    if not point.thresholds:
+        return [*lines, "None: this verifier scores but cannot decide."]
+    marked = " **Provisional**: not chosen on a bank's own signatures." if point.provisional else ""
+    lines.append(
+        f"Policy {point.policy.name} {point.policy.version}: far_skilled <= {point.policy.max_far_skilled:.2%}, far_random "
+        f"<= {point.policy.max_far_random:.2%}, automatic rejections of genuine <= {point.policy.max_frr_auto:.2%}. "
+        f"Chosen on {point.chosen_on} ({point.n_writers} writers).{marked}"
+    )
+    lines += ["", "| references | accept at | reject below | far_skilled | far_random | genuine not accepted |"]
+    lines.append("|---|---|---|---|---|---|")
+    for t in point.thresholds:
+        lines.append(
+            f"| {t.n_references} | {t.accept:.3f} | {t.reject:.3f} | {t.far_skilled:.2%} | {t.far_random:.2%} | {t.frr:.1%} |"
+        )
+    return lines
+
+
+def _measured(measured: Mapping[str, Any]) -> list[str]:
+    lines = ["## Measured"]
+    if not measured:
+        return [*lines, "See the run's metrics, or run `sigverify benchmark --data CATALOGUE`."]
+    lines += ["| data | references | skilled EER % | random EER % |", "|---|---|---|---|"]
+    for name, result in measured.items():
+        for k, skilled in result["skilled_eer"].items():
+            low, high = result["skilled_interval"][k]
+            random = result["random_eer"][k]
+            lines.append(f"| {name} | {k} | {skilled:.1f} [{low:.1f}, {high:.1f}] | {random:.1f} |")
+    return lines

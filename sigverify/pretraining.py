@@ -1,0 +1,153 @@
+"""The verifier that ships: trained on synthetic signatures and Omniglot only, by one command, from seeds.
+
+No person's signature goes in; the operating point is chosen on other synthetic writers and marked provisional.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
+from sigverify.model.batches import SignatureSet
+from sigverify.records import Label
+from sigverify.retraining import Progress, Retrained, finish, provisional, synthetic_cohort
+from sigverify.verifier import Verifier
+
+CALIBRATION_SEED = 80_001
+
+
+@dataclass(frozen=True)
+class SyntheticPlan:
+    """How much is drawn. Writers of training, calibration and cohort come from different seeds."""
+
+    writers: int = 2_000
+    genuine: int = 8
+    forgeries: int = 8
+    seed: int = 1
+    omniglot_words: int = 0  # word writers made from Omniglot drawings; 0 = none
+    calibration_writers: int = 60
+
+
+def pretrain(
+    out: Path,
+    settings: TrainingSettings,
+    plan: SyntheticPlan,
+    *,
+    omniglot: Path | None = None,
+    name: str = "default",
+    policy: Policy | None = None,
+    initial: Path | None = None,
+    resume: bool = False,
+    workers: int = 2,
+    max_seconds: float | None = None,
+    on_progress: Progress | None = None,
+) -> Retrained:
+    """Draw, train, calibrate on other synthetic writers, save ``out/verifier``. Drawn images are kept in ``out/drawn.npz``."""
+    from sigverify.model.training import train
+
+    started = time.monotonic()
+    say = on_progress or (lambda stage, share: None)
+    data = synthetic_set(out, settings.preprocessing, plan, workers, say)
+    trained_on = [f"synthetic signatures ({plan.writers} writers, seed {plan.seed})"]
+    if omniglot is not None and plan.omniglot_words:
+        data = joined(data, omniglot_set(omniglot, settings.preprocessing, plan))
+        trained_on.append(f"Omniglot, background set ({plan.omniglot_words} words)")
+    result = train(
+        data,
+        settings,
+        out / "training",
+        resume=resume,
+        initial=initial,
+        max_seconds=max_seconds,
+        on_step=lambda row: say("training", row["step"] / settings.steps),
+    )
+    base = VerifierSettings(
+        name=name,
+        preprocessing=settings.preprocessing,
+        encoder=settings.encoder,
+        trained_on=tuple(trained_on),
+        terms="redistributable: no person's signature in it",
+        training={"settings": to_dict(settings), "plan": to_dict(plan), "steps_done": result.steps},
+    )
+    verifier = Verifier(base, result.weights)
+    verifier = verifier.with_cohort(synthetic_cohort(verifier))
+    bundle = calibrate_on_synthetic(verifier, out, plan, policy or Policy(), workers, say)
+    loaded = Verifier.load(bundle)
+    seconds, rows = time.monotonic() - started, tuple(result.history)
+    point = loaded.settings.operating_point
+    return Retrained(bundle, loaded.version, plan.writers, len(data.writer), 0, seconds, rows, point)
+
+
+def calibrate_on_synthetic(
+    verifier: Verifier, out: Path, plan: SyntheticPlan, policy: Policy, workers: int, say: Progress
+) -> Path:
+    """Choose the provisional operating point on synthetic writers the network never saw; save the bundle."""
+    from sigverify.evaluation.calibration_trials import calibrate
+    from sigverify.synthetic_catalogue import synthesise_catalogue
+
+    with tempfile.TemporaryDirectory(prefix="sigverify-") as place:
+        store = synthesise_catalogue(
+            Path(place) / "calibration",
+            plan.calibration_writers,
+            14,
+            10,
+            seed=CALIBRATION_SEED,
+            workers=workers,
+            on_progress=lambda n: say("calibration signatures", n / max(plan.calibration_writers, 1)),
+        )
+        point = calibrate(store, verifier, policy)
+    return finish(verifier.with_settings(operating_point=provisional(point)), out)
+
+
+def synthetic_set(
+    out: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan, workers: int, say: Progress
+) -> SignatureSet:
+    """Drawn and prepared training signatures; read again from ``out/drawn.npz`` when the same plan drew them before."""
+    from sigverify.config import digest
+    from sigverify.scans.prepare import prepare
+    from sigverify.synthesis.signatures import draw_signatures
+
+    key = digest({"plan": to_dict(plan), "preprocessing": to_dict(preprocessing)})
+    held = out / f"drawn-{key}.npz"
+    if held.exists():
+        with np.load(held, allow_pickle=False) as file:
+            return SignatureSet(file["images"], file["writer"], file["forged"])
+    total = max(plan.writers, 1)
+    drawn = draw_signatures(
+        plan.writers,
+        plan.genuine,
+        plan.forgeries,
+        seed=plan.seed,
+        workers=workers,
+        on_progress=lambda n: say("drawing signatures", n / total),
+    )
+    prepared = [prepare(image, preprocessing) for image in drawn.images]
+    kept = np.array([p.image is not None for p in prepared], dtype=bool)
+    images = np.stack([p.image for p in prepared if p.image is not None])
+    forged = np.array([label is Label.SKILLED_FORGERY for label in drawn.label], dtype=bool)[kept]
+    writer = np.asarray(drawn.writer, dtype=np.int64)[kept]
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(held, images=images, writer=writer, forged=forged)
+    return SignatureSet(images, writer, forged)
+
+
+def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan) -> SignatureSet:
+    """Words joined from Omniglot characters of one drawer; the same word by another drawer is its skilled forgery."""
+    from sigverify.model.omniglot import load_omniglot
+
+    return load_omniglot(path, preprocessing, mode="word", n_words=plan.omniglot_words, seed=plan.seed)
+
+
+def joined(a: SignatureSet, b: SignatureSet) -> SignatureSet:
+    """Two sets as one; the writers of `b` get codes after those of `a`."""
+    shift = int(a.writer.max()) + 1
+    return SignatureSet(
+        np.concatenate([a.images, b.images]),
+        np.concatenate([a.writer, b.writer + shift]),
+        np.concatenate([a.forged, b.forged]),
+    )

@@ -1,0 +1,196 @@
+"""From a labelled catalogue to a verifier: prepare, fine-tune, cohort, operating point, card.
+
+The cohort inside the verifier is synthetic: embeddings of research subjects never leave a catalogue.
+Training writers teach the network, calibration writers choose thresholds, test writers are not touched here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigverify.config import OperatingPoint, Policy, TrainingSettings, VerifierSettings, digest, to_dict
+from sigverify.errors import TooFewWriters
+from sigverify.model_card import write_card
+from sigverify.records import Label, Part
+from sigverify.verifier import Verifier
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sigverify.model.batches import SignatureSet
+    from sigverify.storage.store import Store
+
+COHORT_WRITERS = 200  # one synthetic signature each
+COHORT_SEED = 90_001  # away from every training and calibration seed
+Progress = Callable[[str, float], None]  # stage in words, share done 0..1
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What came out of a training run, and where its evidence lies."""
+
+    bundle: Path
+    verifier_version: str
+    n_writers: int
+    n_images: int
+    n_failed: int  # images that preparation refused
+    seconds: float
+    history: tuple[dict[str, Any], ...] = field(repr=False)
+    operating_point: OperatingPoint = field(repr=False)
+
+
+def retrain(
+    store: Store,
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    name: str = "retrained",
+    policy: Policy | None = None,
+    train_writers: Sequence[str] | None = None,
+    calibration_writers: Sequence[str] | None = None,
+    initial: Path | None = None,
+    resume: bool = False,
+    workers: int = 2,
+    max_seconds: float | None = None,
+    on_progress: Progress | None = None,
+) -> Retrained:
+    """Fine-tune on a catalogue's training writers and save the bundle to ``out/verifier``.
+
+    Writers default to the part their protocol gives them (evaluation.parts), or to a fixed 70/15/15 split by the
+    digest of their id where no protocol names them. `initial` starts from another bundle's weights. A run stopped by
+    Ctrl-C or `max_seconds` goes on with ``resume=True``. Raises TooFewWriters below 8 training writers.
+    """
+    from sigverify.model.training import train
+
+    started = time.monotonic()
+    say = on_progress or (lambda stage, share: None)
+    frame = store.signatures()
+    train_ids = list(train_writers or writers_of(frame, Part.TRAIN))
+    calibration_ids = list(calibration_writers or writers_of(frame, Part.CALIBRATION))
+    if len(train_ids) < 8:
+        raise TooFewWriters("too few writers to train on", got=len(train_ids), expected="at least 8", next="import more")
+    data, failed = signature_set(store, frame[frame.writer_id.isin(train_ids)], settings, workers, say)
+    result = train(
+        data,
+        settings,
+        out / "training",
+        resume=resume,
+        initial=initial,
+        max_seconds=max_seconds,
+        on_step=lambda row: say("training", row["step"] / settings.steps),
+    )
+    say("cohort and operating point", 0.0)
+    base = VerifierSettings(
+        name=name,
+        preprocessing=settings.preprocessing,
+        encoder=settings.encoder,
+        trained_on=tuple(sorted(frame[frame.writer_id.isin(train_ids)].dataset.unique())),
+        terms=_terms(frame),
+        training={"settings": to_dict(settings), "steps_done": result.steps, "n_writers": len(train_ids)},
+    )
+    verifier = Verifier(base, result.weights)
+    verifier = verifier.with_cohort(synthetic_cohort(verifier))
+    point = _operating_point(store, verifier, policy or Policy(), calibration_ids)
+    bundle = finish(verifier.with_settings(operating_point=point), out)
+    loaded = Verifier.load(bundle)
+    say("done", 1.0)
+    seconds = time.monotonic() - started
+    rows = tuple(result.history)
+    return Retrained(bundle, loaded.version, len(train_ids), len(data.writer), failed, seconds, rows, point)
+
+
+def finish(verifier: Verifier, out: Path) -> Path:
+    """Write card and bundle to ``out/verifier``."""
+    verifier.card = write_card(verifier)
+    return verifier.save(out / "verifier")
+
+
+def writers_of(frame: pd.DataFrame, part: Part) -> list[str]:
+    """The catalogue's writers that belong to a part, sorted.
+
+    A protocol's word counts where it names the writer (CEDAR: its fold 0 is test, fold 1 calibration, the others train);
+    any other writer falls by the digest of its id: 70 % train, 15 % calibration, 15 % test, for ever the same.
+    """
+    from sigverify.evaluation.parts import load_parts
+
+    named = load_parts().set_index("writer_id")
+    chosen = []
+    for writer in sorted(frame.writer_id.unique()):
+        told = named.loc[writer] if writer in named.index else None
+        if _part_of(writer, told) is part:
+            chosen.append(writer)
+    return chosen
+
+
+def _part_of(writer: str, told: Any) -> Part:
+    if told is not None and str(told["part"]) in set(Part):
+        return Part(str(told["part"]))
+    if told is not None:
+        return {0: Part.TEST, 1: Part.CALIBRATION}.get(int(told["fold"]), Part.TRAIN)
+    share = int(digest({"writer": writer}, 8), 16) / 16**8
+    return Part.TRAIN if share < 0.70 else Part.CALIBRATION if share < 0.85 else Part.TEST
+
+
+def signature_set(
+    store: Store, frame: pd.DataFrame, settings: TrainingSettings, workers: int, say: Progress
+) -> tuple[SignatureSet, int]:
+    """Prepared images of a catalogue's rows as training data; exact duplicates left out. Returns (set, refused)."""
+    from sigverify.model.batches import SignatureSet
+    from sigverify.scans.prepare import prepare_many
+
+    rows = frame[frame.duplicate_of.isna()]
+    total = max(len(rows), 1)
+    sources = [store.read_image(url) for url in rows.image_url]
+    prepared = prepare_many(
+        sources, settings.preprocessing, workers=workers, on_progress=lambda n: say("preprocessing", n / total)
+    )
+    kept = np.array([p.image is not None for p in prepared], dtype=bool)
+    images = np.stack([p.image for p in prepared if p.image is not None])
+    codes = {w: i for i, w in enumerate(sorted(rows.writer_id.unique()))}
+    writer = rows.writer_id.map(codes).to_numpy(dtype=np.int64)[kept]
+    forged = (rows.label == Label.SKILLED_FORGERY.value).to_numpy(dtype=bool)[kept]
+    return SignatureSet(images, writer, forged), int((~kept).sum())
+
+
+def synthetic_cohort(verifier: Verifier, n_writers: int = COHORT_WRITERS, seed: int = COHORT_SEED) -> np.ndarray:
+    """Embeddings (n_writers, d) of one synthetic signature each, through the verifier's own preprocessing."""
+    from sigverify.scans.prepare import prepare
+    from sigverify.synthesis.signatures import draw_signatures
+
+    drawn = draw_signatures(n_writers, 1, 0, seed=seed)
+    prepared = [prepare(image, verifier.settings.preprocessing) for image in drawn.images]
+    return verifier.embed([p.image for p in prepared if p.image is not None])
+
+
+def _operating_point(store: Store, verifier: Verifier, policy: Policy, writers: Sequence[str]) -> OperatingPoint:
+    from sigverify.evaluation.calibration_trials import calibrate
+
+    return calibrate(store, verifier, policy, writer_ids=writers)
+
+
+def _terms(frame: pd.DataFrame) -> str:
+    kinds = set(frame.classification.unique())
+    sets = ", ".join(sorted(frame.dataset.unique()))
+    if "biometric" in kinds:
+        return f"the bank's own: trained on customers' signatures of {sets}"
+    return f"research use: trained on {sets}" if "research" in kinds else "redistributable: trained on synthetic signatures"
+
+
+def save_history(retrained: Retrained, folder: Path) -> Path:
+    """The training history as JSON lines, for the run's evidence."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(row, sort_keys=True) + "\n" for row in retrained.history)
+    (folder / "history.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def provisional(point: OperatingPoint) -> OperatingPoint:
+    """The same thresholds, marked as not chosen on the bank's own signatures."""
+    return replace(point, provisional=True)
