@@ -1,0 +1,81 @@
+"""From a scan to the network's input: read, judge, clean, place. A bad scan is a reason, never an exception.
+
+``prepare`` takes decoded pixels, ``prepare_file`` a file or its bytes, ``prepare_many`` many of them on several cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sigverify.config import PreprocessingSettings
+from sigverify.errors import BadScan
+from sigverify.records import Image, Preparation, Reason
+from sigverify.scans import legacy, quality
+from sigverify.scans.clean import Box
+from sigverify.scans.fingerprint import fingerprint
+from sigverify.scans.locate import View, locate
+from sigverify.scans.place import fit, place
+from sigverify.scans.read import read_scan
+
+Source = bytes | str | Path
+
+
+def prepare(image: Image, settings: PreprocessingSettings) -> Preparation:
+    """The signature in a grey scan (h, w) uint8, 255 white, on the canvas of `settings`.
+
+    Returns a Preparation whose `image` is (canvas_height_px, canvas_width_px) uint8, 0 paper, 255 full ink; or None
+    with `failure` = blank, uniform, too_small, too_dark or touches_border. `measures` holds plain numbers in the
+    scan's own grey levels and px. Never raises for what an image shows.
+    """
+    size = {"canvas_height_px": float(image.shape[0]), "canvas_width_px": float(image.shape[1])}
+    reason = quality.refuse_scan(image, settings)
+    if reason is not None:
+        return Preparation(None, failure=reason, measures=size)
+    view = locate(image, settings)
+    reason = quality.refuse_ink(view.first_mask, settings)
+    if reason is not None or view.box is None:
+        measures = quality.measure(view.image, view.ink, view.mask) | size
+        return Preparation(None, failure=reason or Reason.BLANK, ink_box=view.scan_box(), measures=measures)
+    return _placed(image, view, view.box, size, settings)
+
+
+def _placed(image: Image, view: View, box: Box, size: dict[str, float], settings: PreprocessingSettings) -> Preparation:
+    inside = (slice(box[0], box[2]), slice(box[1], box[3]))
+    mask = view.mask[inside]
+    if settings.lane == "legacy":
+        canvas = legacy.stretch_to_canvas(legacy.whiten(image)[1], settings)
+    else:
+        canvas = place(mask, view.ink.depth[inside], settings)
+    return Preparation(
+        canvas,
+        ink_box=view.scan_box(),
+        fingerprint=fingerprint(mask),
+        measures=_measures(view, mask.shape, settings) | size,
+    )
+
+
+def _measures(view: View, crop: tuple[int, ...], settings: PreprocessingSettings) -> dict[str, float]:
+    """Numbers of the whole scan, lengths in scan px; `scale` is canvas px per scan px."""
+    numbers = quality.measure(view.image, view.ink, view.mask)
+    height, width = crop[0] / view.scale, crop[1] / view.scale
+    numbers["stroke_width_px"] /= view.scale
+    numbers["ink_fraction"] = float(np.count_nonzero(view.first_mask)) / view.first_mask.size
+    numbers["border_share"] = quality.border_share(view.first_mask)
+    return numbers | {
+        "crop_height_px": height,
+        "crop_width_px": width,
+        "aspect": width / height,
+        "scale": fit(crop[0], crop[1], settings)[2] * view.scale,
+    }
+
+
+def prepare_file(source: Source, settings: PreprocessingSettings, page: int = 0) -> Preparation:
+    """`prepare` for a file or its bytes; what cannot be read becomes the failure's reason."""
+    try:
+        image = read_scan(source, settings, page)
+    except BadScan as error:
+        return Preparation(None, failure=error.reason)
+    return prepare(image, settings)
