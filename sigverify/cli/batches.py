@@ -1,0 +1,192 @@
+"""Commands of a day's work: ingest, enrol, verify, verify-one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigverify.cli.console import CatalogueOption, JsonOption, TrackingOption, VerifierOption, WorkersOption, emit, progress
+from sigverify.errors import NotFound
+from sigverify.records import Classification, Outcome, Pictures
+
+if TYPE_CHECKING:
+    from sigverify.storage.store import Store
+    from sigverify.verifier import Verification, Verifier
+
+NOT_ACCEPTED = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register this module's commands."""
+    for name, command in (("ingest", ingest), ("enrol", enrol), ("verify", verify), ("verify-one", verify_one)):
+        app.command(name)(command)
+
+
+def ingest(
+    landing: Annotated[Path, typer.Argument(help="Folder with manifest.csv (last row the trailer) and the scans.")],
+    catalogue: CatalogueOption,
+    batch: Annotated[str | None, typer.Option(help="Batch id; default: from folder name and manifest digest.")] = None,
+    business_date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default: today.")] = None,
+    classification: Annotated[Classification, typer.Option(help="How the scans may be shown.")] = Classification.BIOMETRIC,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a landing folder's scans in: every row checked, bad rows to quarantine, the rest opened as a batch.
+
+    Example: sigverify ingest landing/2026-11-20 --catalogue bank
+    """
+    from sigverify.batch.landing import ingest_batch
+    from sigverify.storage.store import Store
+
+    store = Store.open(catalogue, create=True)
+    day = dt.date.fromisoformat(business_date) if business_date else dt.date.today()
+    with progress("ingest") as say:
+        summary = ingest_batch(
+            store,
+            landing,
+            batch_id=batch,
+            business_date=day,
+            classification=classification,
+            on_progress=lambda done, total: say("rows", done / max(total, 1)),
+        )
+    emit(summary, as_json, summary.text())
+
+
+def enrol(
+    catalogue: CatalogueOption,
+    references: Annotated[Path | None, typer.Option(help="Folder with manifest.csv of references to add first.")] = None,
+    writers: Annotated[list[str] | None, typer.Option("--writer", help="Only this writer; may be repeated.")] = None,
+    max_references: Annotated[int, typer.Option(help="References kept in a template.", min=1, max=10)] = 10,
+    verifier: VerifierOption = "default",
+    tracking: TrackingOption = None,
+    classification: Annotated[Classification, typer.Option(help="Of the references added.")] = Classification.BIOMETRIC,
+    workers: WorkersOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Make templates from the catalogue's references, for one verifier's encoder.
+
+    Example: sigverify enrol --catalogue bank --references references/
+    """
+    from sigverify.batch.enrolment import add_references
+    from sigverify.batch.enrolment import enrol as run
+    from sigverify.registry import open_verifier
+    from sigverify.storage.store import Store
+
+    store = Store.open(catalogue, create=references is not None)
+    if references is not None:
+        add_references(store, references, classification)
+    with progress("enrol") as say:
+        summary = run(
+            store,
+            open_verifier(verifier, tracking),
+            writer_ids=writers,
+            max_references=max_references,
+            workers=workers,
+            on_progress=lambda done, total: say("references", done / max(total, 1)),
+        )
+    emit(summary, as_json, summary.text())
+
+
+def verify(
+    catalogue: CatalogueOption,
+    batch: Annotated[str | None, typer.Option(help="Batch id; default: every open batch.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for exports and reports; default: CATALOGUE/exports.")] = None,
+    verifier: VerifierOption = "default",
+    tracking: TrackingOption = None,
+    pictures: Annotated[Pictures, typer.Option(help="Which signatures may be shown in the report.")] = Pictures.SYNTHETIC,
+    allow_unreconciled: Annotated[bool, typer.Option(help="Export although totals do not add up.")] = False,
+    shard_size: Annotated[int, typer.Option(help="Items decided in one transaction.", min=1)] = 1000,
+    workers: WorkersOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide open batches exactly once, export the decisions, write the report. Safe to repeat and to interrupt.
+
+    Example: sigverify verify --catalogue bank --out decisions/
+    """
+    from sigverify.batch.decisions import verify_batch
+    from sigverify.registry import open_verifier
+    from sigverify.storage import ledger
+    from sigverify.storage.store import Store
+
+    store = Store.open(catalogue)
+    found = [batch] if batch else ledger.open_batches(store)
+    if not found and not as_json:
+        print("no open batch: nothing to decide")
+    chosen = open_verifier(verifier, tracking)
+    results, texts = [], []
+    for batch_id in found:
+        with progress(f"verify {batch_id}") as say:
+            done = verify_batch(
+                store, chosen, batch_id, shard_size=shard_size, workers=workers, on_progress=lambda n, m: say("items", n / max(m, 1))
+            )
+        results.append(_deliver(store, chosen, batch_id, out or catalogue / "exports", pictures, allow_unreconciled))
+        texts.append(f"{done.line()}\nreport: {results[-1]['report']}")
+    emit(results, as_json, "\n\n".join(texts))
+
+
+def _deliver(
+    store: Store, verifier: Verifier, batch_id: str, out: Path, pictures: Pictures, allow_unreconciled: bool
+) -> dict[str, Any]:
+    from sigverify.batch.export import export_batch
+    from sigverify.batch.report import write_batch_report
+    from sigverify.storage import ledger
+
+    report = write_batch_report(store, verifier, batch_id, out / batch_id, pictures=pictures)
+    export_batch(store, batch_id, out / batch_id, allow_unreconciled=allow_unreconciled)
+    line = ledger.reconcile(store, batch_id).line()
+    return {"batch_id": batch_id, "reconciliation": line, "report": report, "folder": out / batch_id}
+
+
+def verify_one(
+    query: Annotated[Path, typer.Argument(help="The questioned signature.")],
+    references: Annotated[list[Path], typer.Option("--references", "-r", help="1-10 reference scans; more may follow.")],
+    more: Annotated[list[Path] | None, typer.Argument(help="Further references.")] = None,
+    verifier: VerifierOption = "default",
+    tracking: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare one query with 1-10 references. Exit code 0 accept, 10 anything else.
+
+    Example: sigverify verify-one query.png --references a.png b.png c.png
+    """
+    from sigverify.registry import open_verifier
+
+    scans = [*references, *(more or [])]
+    missing = [p.name for p in (query, *scans) if not p.is_file()]
+    if missing:
+        raise NotFound("no such scan", got=", ".join(missing), next="check the paths")
+    answer = open_verifier(verifier, tracking).verify_one(query, scans)
+    emit(_as_json(answer), as_json, _as_text(answer))
+    raise typer.Exit(0 if answer.decision.outcome is Outcome.ACCEPT else NOT_ACCEPTED)
+
+
+def _as_json(answer: Verification) -> dict[str, Any]:
+    d = answer.decision
+    return {
+        "outcome": d.outcome,
+        "reason": d.reason,
+        "detail": d.detail,
+        "score": d.score,
+        "accept_threshold": d.accept_threshold,
+        "reject_threshold": d.reject_threshold,
+        "probability": answer.probability,
+        "reference_scores": d.reference_scores,
+        "references": [{"used": p.image is not None, "failure": p.failure} for p in answer.references],
+        "n_references": d.n_references,
+        "verifier_version": answer.verifier_version,
+        "provisional": answer.provisional,
+    }
+
+
+def _as_text(answer: Verification) -> str:
+    d = answer.decision
+    lines = [f"{d.outcome.value}: {d.reason.value}{f' ({d.detail})' if d.detail else ''}"]
+    if d.score is not None:
+        each = ", ".join(f"{s:.3f}" for s in d.reference_scores)
+        lines.append(f"score {d.score:.3f}; accept at {d.accept_threshold:.3f}, reject below {d.reject_threshold:.3f}")
+        lines.append(f"calibrated probability of genuine {answer.probability:.3f}; cosine with each reference: {each}")
+    lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
+    mark = " (operating point provisional: run `sigverify calibrate` on your own signatures)" if answer.provisional else ""
+    return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

@@ -1,0 +1,96 @@
+"""The command that trains: fine-tune on a catalogue, or make the shipped verifier from synthesis alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sigverify.cli.console import JsonOption, TrackingOption, WorkersOption, emit, progress
+from sigverify.errors import BadInput
+
+if TYPE_CHECKING:
+    from sigverify.config import TrainingSettings
+    from sigverify.retraining import Retrained
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register this module's commands."""
+    app.command("train")(train)
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, history and the bundle (OUT/verifier).")],
+    catalogue: Annotated[Path | None, typer.Option("--catalogue", "-c", help="Labelled signatures to train on.")] = None,
+    synthetic: Annotated[Path | None, typer.Option(help="JSON file of a synthetic plan: no person's signature.")] = None,
+    omniglot: Annotated[Path | None, typer.Option(help="Omniglot's images_background.zip, with --synthetic.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="JSON file of training settings; unknown keys are errors.")] = None,
+    initial: Annotated[Path | None, typer.Option(help="Weights (or a bundle folder) to start from.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps; overrides the settings.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Overrides the settings.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Stop training after this long; --resume goes on.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
+    name: Annotated[str, typer.Option(help="The verifier's name.")] = "trained",
+    register: Annotated[str | None, typer.Option(help="Log the run to MLflow and register under this name.")] = None,
+    tracking: TrackingOption = None,
+    workers: WorkersOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a verifier with hard triplet mining; thresholds are chosen on calibration writers, never on test writers.
+
+    Example: sigverify train --catalogue runs/cedar --steps 500 --out runs/cedar-model --register sigverify
+    """
+    from sigverify.retraining import retrain
+
+    if (catalogue is None) == (synthetic is None):
+        raise BadInput("train on a catalogue or on a synthetic plan", expected="exactly one of --catalogue, --synthetic")
+    chosen = _settings(settings, initial, steps, seed)
+    start = _weights(initial)
+    common = {"name": name, "initial": start, "resume": resume, "workers": workers, "max_seconds": max_seconds}
+    with progress("train") as say:
+        if synthetic is not None:
+            done = _pretrain(out, chosen, synthetic, omniglot, {**common, "on_progress": say})
+        else:
+            from sigverify.storage.store import Store
+
+            done = retrain(Store.open(catalogue or out), out, chosen, **common, on_progress=say)  # type: ignore[arg-type]
+    if register:
+        from sigverify.registration import register_retrained
+
+        register_retrained(done, out, tracking=tracking, name=register)
+    text = f"{done.verifier_version} in {done.bundle}: {done.n_writers} writers, {done.n_images} images, {done.seconds:.0f} s"
+    emit({"verifier_version": done.verifier_version, "bundle": done.bundle, "seconds": done.seconds}, as_json, text)
+
+
+def _settings(path: Path | None, initial: Path | None, steps: int | None, seed: int | None) -> TrainingSettings:
+    """From the file, else from the bundle training starts from (same encoder and preprocessing), else the defaults."""
+    from dataclasses import replace
+
+    from sigverify.config import TrainingSettings, from_dict
+    from sigverify.verifier import SETTINGS, Verifier
+
+    if path is not None:
+        chosen = from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8")))
+    elif initial is not None and (initial / SETTINGS).is_file():
+        held = Verifier.load(initial).settings
+        chosen = TrainingSettings(encoder=held.encoder, preprocessing=held.preprocessing)
+    else:
+        chosen = TrainingSettings()
+    changes = {k: v for k, v in (("steps", steps), ("seed", seed)) if v is not None}
+    return replace(chosen, **changes)  # type: ignore[arg-type]
+
+
+def _weights(initial: Path | None) -> Path | None:
+    from sigverify.verifier import WEIGHTS
+
+    return initial / WEIGHTS if initial is not None and initial.is_dir() else initial
+
+
+def _pretrain(out: Path, settings: TrainingSettings, plan: Path, omniglot: Path | None, common: dict[str, object]) -> Retrained:
+    from sigverify.config import from_dict
+    from sigverify.pretraining import SyntheticPlan, pretrain
+
+    held = from_dict(SyntheticPlan, json.loads(plan.read_text(encoding="utf-8")))
+    return pretrain(out, settings, held, omniglot=omniglot, **common)  # type: ignore[arg-type]
