@@ -206,10 +206,14 @@ def _build(kind: Any, value: Any, path: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     plain = origin or kind
-    if isinstance(plain, type) and plain is not object and (
-        not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)
+    if (
+        isinstance(plain, type)
+        and plain is not object
+        and (not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool))
     ):
-        raise BadSettings(f"{path} has the wrong type", got=f"{value!r} ({type(value).__name__})", expected=plain.__name__)
+        raise BadSettings(
+            f"{path} has the wrong type", got=f"{value!r} ({type(value).__name__})", expected=plain.__name__
+        )
     return value
 
 
@@ -219,5 +223,7 @@ def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
     known = typing.get_type_hints(kind)
     unknown = sorted(set(value) - set(known))
     if unknown:
-        raise BadSettings(f"{path} has unknown keys", got=", ".join(unknown), expected=f"some of {', '.join(sorted(known))}")
+        raise BadSettings(
+            f"{path} has unknown keys", got=", ".join(unknown), expected=f"some of {', '.join(sorted(known))}"
+        )
     return kind(**{key: _build(known[key], v, f"{path}.{key}") for key, v in value.items()})

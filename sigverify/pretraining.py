@@ -47,7 +47,7 @@ def pretrain(
     max_seconds: float | None = None,
     on_progress: Progress | None = None,
 ) -> Retrained:
-    """Draw, train, calibrate on other synthetic writers, save ``out/verifier``. Drawn images are kept in ``out/drawn.npz``."""
+    """Draw, train, calibrate on other synthetic writers, save ``out/verifier``. What was drawn is kept in `out`."""
     from sigverify.model.training import train
 
     started = time.monotonic()

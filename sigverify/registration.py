@@ -1,4 +1,4 @@
-"""From a finished training run to a registered version a reviewer can judge: parameters, curves, metrics, plots, card."""
+"""From a finished training run to a registered version with its evidence: parameters, curves, metrics, plots, card."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register_retrained(
     experiment: str = "retrain",
     benchmark: BenchmarkResult | None = None,
 ) -> Registered:
-    """Log one run with the bundle and its evidence, register it as ``challenger``. `benchmark`: figures on test writers."""
+    """Log one run with the bundle and its evidence, register it as ``challenger``. `benchmark`: on test writers."""
     verifier = Verifier.load(done.bundle)
     registry = Registry(tracking, artifacts)
     folders = {"training": save_history(done, out / "evidence" / "training")}
@@ -36,7 +36,8 @@ def register_retrained(
         folders["benchmark"] = out / "evidence" / "benchmark"
         results = json.loads(benchmark.to_json())
     evidence = Evidence(
-        parameters=flat(verifier.settings.training.get("settings", {})) | {"n_writers": done.n_writers, "n_images": done.n_images},
+        parameters=flat(verifier.settings.training.get("settings", {}))
+        | {"n_writers": done.n_writers, "n_images": done.n_images},
         metrics=_metrics(done, results),
         curves=_curves(done),
         folders=folders,

@@ -228,7 +228,9 @@ def describe(verifier: Verifier, results: Mapping[str, Any]) -> str:
 def _parse(reference: str) -> tuple[str, str | None, str | None]:
     found = _REFERENCE.match(reference)
     if found is None:
-        raise BadInput("not a registered verifier's name", got=reference, expected="models:/NAME/3 or models:/NAME@champion")
+        raise BadInput(
+            "not a registered verifier's name", got=reference, expected="models:/NAME/3 or models:/NAME@champion"
+        )
     return found["name"], found["version"], found["alias"]
 
 

@@ -75,7 +75,9 @@ def retrain(
     train_ids = list(train_writers or writers_of(frame, Part.TRAIN))
     calibration_ids = list(calibration_writers or writers_of(frame, Part.CALIBRATION))
     if len(train_ids) < 8:
-        raise TooFewWriters("too few writers to train on", got=len(train_ids), expected="at least 8", next="import more")
+        raise TooFewWriters(
+            "too few writers to train on", got=len(train_ids), expected="at least 8", next="import more"
+        )
     data, failed = signature_set(store, frame[frame.writer_id.isin(train_ids)], settings, workers, say)
     result = train(
         data,
@@ -115,7 +117,7 @@ def finish(verifier: Verifier, out: Path) -> Path:
 def writers_of(frame: pd.DataFrame, part: Part) -> list[str]:
     """The catalogue's writers that belong to a part, sorted.
 
-    A protocol's word counts where it names the writer (CEDAR: its fold 0 is test, fold 1 calibration, the others train);
+    A protocol's word counts where it names the writer (CEDAR: fold 0 test, fold 1 calibration, the others train);
     any other writer falls by the digest of its id: 70 % train, 15 % calibration, 15 % test, for ever the same.
     """
     from sigverify.evaluation.parts import load_parts
@@ -180,7 +182,11 @@ def _terms(frame: pd.DataFrame) -> str:
     sets = ", ".join(sorted(frame.dataset.unique()))
     if "biometric" in kinds:
         return f"the bank's own: trained on customers' signatures of {sets}"
-    return f"research use: trained on {sets}" if "research" in kinds else "redistributable: trained on synthetic signatures"
+    return (
+        f"research use: trained on {sets}"
+        if "research" in kinds
+        else "redistributable: trained on synthetic signatures"
+    )
 
 
 def save_history(retrained: Retrained, folder: Path) -> Path:

@@ -96,11 +96,13 @@ class Verifier:
                 next=f"fetch the bundle {place.name} again",
             )
         if verifier.version != held["version"]:
-            raise Mismatch("verifier.json was changed after it was saved", got=verifier.version, expected=held["version"])
+            raise Mismatch(
+                "verifier.json was changed after it was saved", got=verifier.version, expected=held["version"]
+            )
         return verifier
 
     def save(self, folder: str | Path) -> Path:
-        """Write the bundle to `folder`, whole or not at all (temporary name, then rename); an existing one is replaced."""
+        """Write the bundle to `folder`, whole or not at all; an existing one is replaced."""
         target = Path(folder)
         working = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.rmtree(working, ignore_errors=True)
@@ -179,7 +181,9 @@ class Verifier:
     ) -> Template:
         """One writer's template from prepared references; the caller leaves out those that failed."""
         if not ids or len(ids) != len(preparations):
-            raise BadInput("a template needs one id for each reference", got=f"{len(ids)} ids, {len(preparations)} images")
+            raise BadInput(
+                "a template needs one id for each reference", got=f"{len(ids)} ids, {len(preparations)} images"
+            )
         images = [p.image for p in preparations if p.image is not None]
         if len(images) != len(ids):
             raise BadInput("a reference that failed preparation cannot be enrolled", next="leave it out or rescan it")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sigverify.cli.console import CatalogueOption, JsonOption, TrackingOption, VerifierOption, WorkersOption, emit, progress
+from sigverify.cli.console import (
+    CatalogueOption,
+    JsonOption,
+    TrackingOption,
+    VerifierOption,
+    WorkersOption,
+    emit,
+    progress,
+)
 from sigverify.errors import NotFound
 from sigverify.records import Classification, Outcome, Pictures
 
@@ -30,7 +38,7 @@ def ingest(
     catalogue: CatalogueOption,
     batch: Annotated[str | None, typer.Option(help="Batch id; default: from folder name and manifest digest.")] = None,
     business_date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default: today.")] = None,
-    classification: Annotated[Classification, typer.Option(help="How the scans may be shown.")] = Classification.BIOMETRIC,
+    classification: Annotated[Classification, typer.Option(help="How they may be shown.")] = Classification.BIOMETRIC,
     as_json: JsonOption = False,
 ) -> None:
     """Take a landing folder's scans in: every row checked, bad rows to quarantine, the rest opened as a batch.
@@ -56,7 +64,7 @@ def ingest(
 
 def enrol(
     catalogue: CatalogueOption,
-    references: Annotated[Path | None, typer.Option(help="Folder with manifest.csv of references to add first.")] = None,
+    references: Annotated[Path | None, typer.Option(help="Folder with a manifest.csv of references to add.")] = None,
     writers: Annotated[list[str] | None, typer.Option("--writer", help="Only this writer; may be repeated.")] = None,
     max_references: Annotated[int, typer.Option(help="References kept in a template.", min=1, max=10)] = 10,
     verifier: VerifierOption = "default",
@@ -92,10 +100,10 @@ def enrol(
 def verify(
     catalogue: CatalogueOption,
     batch: Annotated[str | None, typer.Option(help="Batch id; default: every open batch.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for exports and reports; default: CATALOGUE/exports.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Exports and reports; default: CATALOGUE/exports.")] = None,
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
-    pictures: Annotated[Pictures, typer.Option(help="Which signatures may be shown in the report.")] = Pictures.SYNTHETIC,
+    pictures: Annotated[Pictures, typer.Option(help="Whose signatures the report may show.")] = Pictures.SYNTHETIC,
     allow_unreconciled: Annotated[bool, typer.Option(help="Export although totals do not add up.")] = False,
     shard_size: Annotated[int, typer.Option(help="Items decided in one transaction.", min=1)] = 1000,
     workers: WorkersOption = 2,
@@ -119,7 +127,12 @@ def verify(
     for batch_id in found:
         with progress(f"verify {batch_id}") as say:
             done = verify_batch(
-                store, chosen, batch_id, shard_size=shard_size, workers=workers, on_progress=lambda n, m: say("items", n / max(m, 1))
+                store,
+                chosen,
+                batch_id,
+                shard_size=shard_size,
+                workers=workers,
+                on_progress=lambda n, m: say("items", n / max(m, 1)),
             )
         results.append(_deliver(store, chosen, batch_id, out or catalogue / "exports", pictures, allow_unreconciled))
         texts.append(f"{done.line()}\nreport: {results[-1]['report']}")
@@ -141,7 +154,9 @@ def _deliver(
 
 def verify_one(
     query: Annotated[Path, typer.Argument(help="The questioned signature.")],
-    references: Annotated[list[Path], typer.Option("--references", "-r", help="1-10 reference scans; more may follow.")],
+    references: Annotated[
+        list[Path], typer.Option("--references", "-r", help="1-10 reference scans; more may follow.")
+    ],
     more: Annotated[list[Path] | None, typer.Argument(help="Further references.")] = None,
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
@@ -188,5 +203,5 @@ def _as_text(answer: Verification) -> str:
         lines.append(f"score {d.score:.3f}; accept at {d.accept_threshold:.3f}, reject below {d.reject_threshold:.3f}")
         lines.append(f"calibrated probability of genuine {answer.probability:.3f}; cosine with each reference: {each}")
     lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
-    mark = " (operating point provisional: run `sigverify calibrate` on your own signatures)" if answer.provisional else ""
+    mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

@@ -18,7 +18,7 @@ CatalogueOption = Annotated[Path, typer.Option("--catalogue", "-c", help="Folder
 VerifierOption = Annotated[
     str, typer.Option(help="Bundle folder, models:/NAME/3 or models:/NAME@champion; default: the one that ships.")
 ]
-TrackingOption = Annotated[str | None, typer.Option(help="MLflow tracking URI; default: MLFLOW_TRACKING_URI or ./mlflow.db.")]
+TrackingOption = Annotated[str | None, typer.Option(help="MLflow; default: MLFLOW_TRACKING_URI or ./mlflow.db.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 WorkersOption = Annotated[int, typer.Option(help="Processes for decoding and preprocessing.", min=1)]
 
@@ -26,7 +26,9 @@ WorkersOption = Annotated[int, typer.Option(help="Processes for decoding and pre
 def emit(result: Any, as_json: bool, text: str) -> None:
     """Print `result` as JSON, or `text` for people."""
     if as_json:
-        plain = dataclasses.asdict(result) if dataclasses.is_dataclass(result) and not isinstance(result, type) else result
+        plain = (
+            dataclasses.asdict(result) if dataclasses.is_dataclass(result) and not isinstance(result, type) else result
+        )
         print(json.dumps(_jsonable(plain), indent=1))
     else:
         print(text)

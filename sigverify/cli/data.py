@@ -29,7 +29,7 @@ def import_dataset(
     source: Annotated[Path, typer.Argument(help="Folder as its authors publish it, or with a manifest.csv.")],
     into: Annotated[Path, typer.Option("--into", help="Catalogue folder; made when it is not there.")],
     name: Annotated[str | None, typer.Option(help="Name of the set; ids become NAME/writer.")] = None,
-    classification: Annotated[Classification, typer.Option(help="How the images may be shown.")] = Classification.RESEARCH,
+    classification: Annotated[Classification, typer.Option(help="How they may be shown.")] = Classification.RESEARCH,
     as_json: JsonOption = False,
 ) -> None:
     """Read a labelled signature set into a catalogue; exact and near duplicates are found and counted.

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from sigverify.cli.console import CatalogueOption, JsonOption, TrackingOption, VerifierOption, WorkersOption, emit, progress
+from sigverify.cli.console import (
+    CatalogueOption,
+    JsonOption,
+    TrackingOption,
+    VerifierOption,
+    WorkersOption,
+    emit,
+    progress,
+)
 from sigverify.errors import BadInput
 from sigverify.records import Part
 
@@ -64,7 +72,7 @@ def benchmark(
 def calibrate(
     catalogue: CatalogueOption,
     out: Annotated[Path, typer.Option(help="Folder for the new bundle.")],
-    policy: Annotated[str, typer.Option(help='Policy as JSON, for instance \'{"name":"strict","max_far_skilled":0.005}\'.')] = "{}",
+    policy: Annotated[str, typer.Option(help="Policy as JSON; unset keys keep their defaults.")] = "{}",
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
     register: Annotated[str | None, typer.Option(help="Also register the new version under this name.")] = None,
@@ -94,5 +102,5 @@ def calibrate(
         run_id = registry.log_run("calibrate", chosen.version, Evidence(parameters={"base": base.version}), bundle)
         registry.register(run_id, bundle, register, describe(chosen, {}))
     point = chosen.settings.operating_point
-    text = f"{chosen.version} in {bundle}: thresholds from {point.n_writers} writers for policy {wanted.name} {wanted.version}"
+    text = f"{chosen.version} in {bundle}: policy {wanted.name} {wanted.version}, {point.n_writers} writers"
     emit({"verifier_version": chosen.version, "bundle": bundle, "operating_point": point}, as_json, text)

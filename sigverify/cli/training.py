@@ -23,10 +23,10 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, history and the bundle (OUT/verifier).")],
-    catalogue: Annotated[Path | None, typer.Option("--catalogue", "-c", help="Labelled signatures to train on.")] = None,
-    synthetic: Annotated[Path | None, typer.Option(help="JSON file of a synthetic plan: no person's signature.")] = None,
+    catalogue: Annotated[Path | None, typer.Option("--catalogue", "-c", help="Labelled signatures.")] = None,
+    synthetic: Annotated[Path | None, typer.Option(help="JSON file of a synthetic plan.")] = None,
     omniglot: Annotated[Path | None, typer.Option(help="Omniglot's images_background.zip, with --synthetic.")] = None,
-    settings: Annotated[Path | None, typer.Option(help="JSON file of training settings; unknown keys are errors.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="JSON file of training settings.")] = None,
     initial: Annotated[Path | None, typer.Option(help="Weights (or a bundle folder) to start from.")] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps; overrides the settings.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Overrides the settings.")] = None,
@@ -45,7 +45,9 @@ def train(
     from sigverify.retraining import retrain
 
     if (catalogue is None) == (synthetic is None):
-        raise BadInput("train on a catalogue or on a synthetic plan", expected="exactly one of --catalogue, --synthetic")
+        raise BadInput(
+            "train on a catalogue or on a synthetic plan", expected="exactly one of --catalogue, --synthetic"
+        )
     chosen = _settings(settings, initial, steps, seed)
     start = _weights(initial)
     common = {"name": name, "initial": start, "resume": resume, "workers": workers, "max_seconds": max_seconds}
@@ -60,7 +62,8 @@ def train(
         from sigverify.registration import register_retrained
 
         register_retrained(done, out, tracking=tracking, name=register)
-    text = f"{done.verifier_version} in {done.bundle}: {done.n_writers} writers, {done.n_images} images, {done.seconds:.0f} s"
+    size = f"{done.n_writers} writers, {done.n_images} images, {done.seconds:.0f} s"
+    text = f"{done.verifier_version} in {done.bundle}: {size}"
     emit({"verifier_version": done.verifier_version, "bundle": done.bundle, "seconds": done.seconds}, as_json, text)
 
 
@@ -88,7 +91,9 @@ def _weights(initial: Path | None) -> Path | None:
     return initial / WEIGHTS if initial is not None and initial.is_dir() else initial
 
 
-def _pretrain(out: Path, settings: TrainingSettings, plan: Path, omniglot: Path | None, common: dict[str, object]) -> Retrained:
+def _pretrain(
+    out: Path, settings: TrainingSettings, plan: Path, omniglot: Path | None, common: dict[str, object]
+) -> Retrained:
     from sigverify.config import from_dict
     from sigverify.pretraining import SyntheticPlan, pretrain
 
