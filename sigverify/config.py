@@ -140,6 +140,7 @@ class Thresholds:
     frr_auto: float  # genuine rejected
     calibration_slope: float = 1.0  # logit P(genuine) = slope * score + intercept, equal priors
     calibration_intercept: float = 0.0
+    measured: bool = True  # False: interpolated between numbers of references that were measured
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class OperatingPoint:
     n_skilled: int = 0
     n_genuine: int = 0
     provisional: bool = True  # not chosen on the bank's own signatures
+    warnings: tuple[str, ...] = ()  # what the calibration data could not support, in words
 
 
 @dataclass(frozen=True)

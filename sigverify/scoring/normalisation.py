@@ -1,0 +1,72 @@
+"""Cohort normalisation: what a score is worth, told from the scores that strangers get.
+
+z-norm (Li and Porter 1988) centres and scales a score by the scores the *template* gives to the cohort; s-norm (Kenny
+2010) is the mean of that and of the same with the *query* against the cohort; keeping only the nearest members on
+each side makes it adaptive (Karam et al. 2011, Matejka et al. 2017). The template's cohort scores go through the same
+fusion over references as the score itself; on the query's side a cohort member stands for a template of one reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sigverify.errors import BadInput, BadSettings
+from sigverify.records import Floats
+from sigverify.scoring.similarity import as_embeddings
+
+SMALLEST_SPREAD = 1e-3  # of cosines: a cohort whose scores are all equal tells nothing and must not blow a score up
+MIN_COHORT = 2
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of cohort scores, one of each a template or query: (n,) float32, in cosines."""
+
+    mean: Floats
+    deviation: Floats
+
+    def take(self, index: np.ndarray) -> Spread:
+        """The rows named by `index`, in that order."""
+        return Spread(self.mean[index], self.deviation[index])
+
+
+class Cohort:
+    """Embeddings (m, d) of signatures of other writers; `top` > 0 keeps only the nearest that many for each score.
+
+    Raises BadInput for fewer than two members, BadSettings for a `top` that leaves fewer than two.
+    """
+
+    def __init__(self, embeddings: Floats, top: int = 0) -> None:
+        self.embeddings = as_embeddings(embeddings, "the cohort")
+        if len(self.embeddings) < MIN_COHORT:
+            raise BadInput("a cohort needs at least two members", got=len(self.embeddings), next="leave the cohort out")
+        if top < 0 or top == 1:
+            raise BadSettings("cohort_top must be 0 (all) or at least 2", got=top)
+        self.top = min(top, len(self.embeddings))
+
+    def spread(self, cohort_scores: Floats) -> Spread:
+        """Mean and deviation over the cohort of (n, m) scores, over the nearest `top` of each row where that is set."""
+        kept = cohort_scores
+        if 0 < self.top < cohort_scores.shape[1]:
+            kept = np.partition(cohort_scores, cohort_scores.shape[1] - self.top, axis=1)[:, -self.top :]
+        mean = kept.mean(axis=1, dtype=np.float32)
+        deviation = np.maximum(kept.std(axis=1, dtype=np.float32), np.float32(SMALLEST_SPREAD))
+        return Spread(mean, deviation)
+
+
+def normalise(scores: Floats, how: str, template_side: Spread | None, query_side: Spread | None) -> Floats:
+    """Fused scores (n,) with each one's cohort statistics to normalised scores (n,), in standard deviations.
+
+    `how`: "none" leaves the cosines, "z" uses the template's side, "s" the mean of both sides.
+    """
+    if how == "none":
+        return scores
+    if template_side is None or (how == "s" and query_side is None):
+        raise BadInput(f"{how}-normalisation lacks the cohort statistics of a side")
+    z: Floats = (scores - template_side.mean) / template_side.deviation
+    if how == "z" or query_side is None:
+        return z
+    t: Floats = (scores - query_side.mean) / query_side.deviation
+    return np.asarray((z + t) / 2, np.float32)

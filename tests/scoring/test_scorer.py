@@ -1,0 +1,154 @@
+"""Scoring against a slow oracle that follows the definitions pair by pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sigverify.config import ScoringSettings
+from sigverify.errors import BadInput, BadSettings
+from sigverify.scoring.fusion import fuse
+from sigverify.scoring.normalisation import SMALLEST_SPREAD, Cohort
+from sigverify.scoring.scorer import Scorer
+from sigverify.scoring.similarity import cosine
+
+
+def unit(rng: np.random.Generator, n: int, d: int = 12) -> np.ndarray:
+    x = rng.normal(size=(n, d)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+FUSE = {
+    "mean": lambda s: sum(s) / len(s),
+    "max": max,
+    "median": lambda s: float(np.median(s)),
+    "mean_max": lambda s: (sum(s) / len(s) + max(s)) / 2,
+}
+
+
+def oracle(query, references, cohort, settings: ScoringSettings) -> float:
+    """The definitions, one pair at a time, in Python."""
+    fused = FUSE[settings.fusion]
+    raw = fused([float(query @ r) for r in references])
+    if settings.normalisation == "none":
+        return raw
+
+    def standardise(scores: list[float]) -> float:
+        kept = sorted(scores)[-settings.cohort_top :] if settings.cohort_top else scores
+        mean = sum(kept) / len(kept)
+        deviation = (sum((s - mean) ** 2 for s in kept) / len(kept)) ** 0.5
+        return (raw - mean) / max(deviation, SMALLEST_SPREAD)
+
+    z = standardise([fused([float(c @ r) for r in references]) for c in cohort])
+    t = standardise([float(query @ c) for c in cohort])
+    return z if settings.normalisation == "z" else (z + t) / 2
+
+
+@pytest.mark.parametrize("fusion", list(FUSE))
+@pytest.mark.parametrize("normalisation", ["none", "z", "s"])
+@pytest.mark.parametrize("top", [0, 7])
+def test_every_form_agrees_with_the_slow_oracle(fusion, normalisation, top):
+    rng = np.random.default_rng(3)
+    settings = ScoringSettings(fusion=fusion, normalisation=normalisation, cohort_top=top)
+    queries, cohort = unit(rng, 9), unit(rng, 25)
+    templates = [unit(rng, k) for k in (1, 3, 5)]
+    chosen = [0, 1, 2, 2, 1, 0, 0, 2, 1]
+    expected = [oracle(q, templates[t], cohort, settings) for q, t in zip(queries, chosen, strict=True)]
+    scorer = Scorer(settings, cohort)
+    pairs = scorer.score_pairs(queries, [templates[t] for t in chosen])
+    assert [p.score for p in pairs] == pytest.approx(expected, abs=2e-4)
+    for i, t in enumerate(chosen):
+        one = scorer.score(queries[i : i + 1], templates[t])
+        assert float(one.score[0]) == pytest.approx(expected[i], abs=2e-4)
+        assert np.allclose(pairs[i].reference_scores, queries[i] @ templates[t].T, atol=1e-6)
+
+
+def test_trials_over_a_table_agree_with_pairs():
+    rng = np.random.default_rng(4)
+    table = unit(rng, 20)
+    references = np.array([[0, 1, 2], [5, 6, 7]])
+    query, template = np.array([10, 11, 12, 13]), np.array([0, 1, 1, 0])
+    scorer = Scorer(ScoringSettings(cohort_top=10), unit(rng, 30))
+    pairs = scorer.score_pairs(table[query], [table[references[t]] for t in template])
+    assert scorer.score_trials(table, references, query, template) == pytest.approx([p.score for p in pairs], abs=1e-4)
+
+
+def test_chunks_do_not_change_a_score(monkeypatch):
+    rng = np.random.default_rng(5)
+    queries, templates, cohort = unit(rng, 11), [unit(rng, 4) for _ in range(11)], unit(rng, 15)
+    scorer = Scorer(ScoringSettings(), cohort)
+    whole = [p.score for p in scorer.score_pairs(queries, templates)]
+    monkeypatch.setattr("sigverify.scoring.scorer._CHUNK", 100)
+    assert [p.score for p in scorer.score_pairs(queries, templates)] == pytest.approx(whole, abs=1e-5)
+
+
+def test_the_order_of_references_and_of_pairs_does_not_matter():
+    rng = np.random.default_rng(6)
+    queries, references, cohort = unit(rng, 4), unit(rng, 5), unit(rng, 15)
+    scorer = Scorer(ScoringSettings(), cohort)
+    straight = scorer.score(queries, references).score
+    assert np.allclose(scorer.score(queries, references[::-1]).score, straight, atol=1e-5)
+    assert np.allclose(scorer.score(queries[::-1], references).score[::-1], straight, atol=1e-5)
+
+
+def test_s_normalisation_is_symmetric_for_one_reference():
+    rng = np.random.default_rng(7)
+    a, b, cohort = unit(rng, 1), unit(rng, 1), unit(rng, 15)
+    scorer = Scorer(ScoringSettings(normalisation="s"), cohort)
+    assert scorer.score(a, b).score == pytest.approx(scorer.score(b, a).score, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", list(FUSE))
+def test_fusion_of_one_reference_is_the_score_itself(how):
+    scores = np.array([[0.25], [-0.5]], np.float32)
+    assert fuse(scores, how).tolist() == [0.25, -0.5]
+
+
+def test_mean_max_lies_between_mean_and_max():
+    scores = np.array([[0.0, 0.2, 1.0]], np.float32)
+    assert fuse(scores, "mean_max")[0] == pytest.approx((0.4 + 1.0) / 2)
+
+
+def test_a_query_equal_to_a_reference_scores_one_and_cosine_ignores_length():
+    rng = np.random.default_rng(8)
+    x = unit(rng, 3)
+    assert np.diag(cosine(x, 5 * x)) == pytest.approx([1, 1, 1], abs=1e-6)
+    assert cosine(x, -x).min() >= -1
+
+
+def test_a_cohort_that_tells_nothing_gives_finite_scores():
+    cohort = np.tile(np.eye(1, 12, dtype=np.float32), (5, 1))
+    scored = Scorer(ScoringSettings(normalisation="s"), cohort).score(unit(np.random.default_rng(9), 3), cohort[:1])
+    assert np.isfinite(scored.score).all()
+
+
+def test_without_a_cohort_scores_are_fused_cosines_and_say_so():
+    rng = np.random.default_rng(10)
+    queries, references = unit(rng, 3), unit(rng, 4)
+    scorer = Scorer(ScoringSettings(fusion="max", normalisation="s"), None)
+    assert scorer.normalisation == "none"
+    assert np.allclose(scorer.score(queries, references).score, (queries @ references.T).max(1))
+
+
+def test_bad_input_is_named():
+    rng = np.random.default_rng(11)
+    scorer = Scorer(ScoringSettings(), unit(rng, 5))
+    with pytest.raises(BadInput, match="one encoder"):
+        scorer.score(unit(rng, 2, 8), unit(rng, 2, 8))
+    with pytest.raises(BadInput, match="no references"):
+        scorer.score_pairs(unit(rng, 1), [unit(rng, 0)])
+    with pytest.raises(BadInput, match="one template for each query"):
+        scorer.score_pairs(unit(rng, 2), [unit(rng, 1)])
+    with pytest.raises(BadInput, match="not finite"):
+        scorer.score(np.full((1, 12), np.nan, np.float32), unit(rng, 1))
+    with pytest.raises(BadInput, match="at least two"):
+        Cohort(unit(rng, 1))
+    with pytest.raises(BadSettings, match="cohort_top"):
+        Cohort(unit(rng, 5), top=1)
+    with pytest.raises(BadSettings, match="unknown fusion"):
+        fuse(np.ones((1, 2), np.float32), "sum")
+
+
+def test_no_queries_give_no_scores():
+    scorer = Scorer(ScoringSettings(), unit(np.random.default_rng(12), 5))
+    assert scorer.score_pairs(np.zeros((0, 12), np.float32), []) == []
