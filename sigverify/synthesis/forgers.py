@@ -21,7 +21,7 @@ _MISPERCEIVED = Spread(
     size=0.15,
     aspect=0.20,
     slant=0.13,
-    rotation=0.06,
+    rotation=0.04,
     growth=0.15,
     drift=0.12,
     spacing=0.16,
@@ -31,7 +31,7 @@ _MISPERCEIVED = Spread(
     target=0.13,
     bend=0.35,
     merge=0.05,
-    lift=0.10,
+    lift=0.18,
 )
 
 
@@ -51,6 +51,7 @@ class Forger:
         skill = float(rng.beta(2.0, 2.0)) if skill is None else skill
         error = _MISPERCEIVED.scaled((1.0 - 0.75 * skill) * float(np.exp(rng.normal(0, 0.15))))
         plan = vary(_simplified(writer.plan, rng, 0.06 * (1 - skill)), error, rng)
+        plan = replace(plan, bends=plan.bends * np.exp(rng.normal(0, 0.35 * (1 - 0.75 * skill))))
         long = np.hypot(*np.diff(plan.targets, axis=0).T) > 0.7 * plan.x_height
         plan = split_strokes(plan, plan.down & long & (rng.random(len(plan)) < 0.3 + 0.4 * skill))
         slow = Rhythm(

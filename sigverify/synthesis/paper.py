@@ -58,7 +58,7 @@ class Scanner:
 
 
 def scan_effects(ink: Floats, ink_grey: float, paper: Paper, scanner: Scanner, rng: np.random.Generator) -> Image:
-    """What the scanner delivers of ink (h, w) in [0, 1] on paper: grey (h, w) uint8, 255 white; bilevel holds 0 and 255."""
+    """What the scanner delivers of ink (h, w) in [0, 1] on paper: grey (h, w) uint8, 255 white; or 0 and 255."""
     sheet = _sheet(ink.shape, paper, scanner, rng)
     seen = sheet + ink * (ink_grey - sheet)
     picture = Pillow.fromarray(np.clip(seen, 0, 255).astype(np.uint8))

@@ -65,7 +65,7 @@ class Pen:
 
 
 def line_widths(trajectory: Trajectory, pen: Pen, rng: np.random.Generator) -> Doubles:
-    """Line width in mm at each sample (m,): wider where slow and pressed, tapering where the pen lands or lifts fast."""
+    """Line width in mm at each sample (m,): wider where slow and pressed, tapering where the pen lands or lifts."""
     speed = trajectory.speed / max(float(np.median(trajectory.speed[trajectory.down])), 1e-6)
     pressure = _slow_noise(len(speed), rng)
     tapered = 1.0 - 0.45 * _edge(trajectory.down) * np.clip(speed / 1.5, 0, 1)

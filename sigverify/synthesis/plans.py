@@ -6,7 +6,7 @@ in millimetres. Turns between targets follow from the tangents a smooth pen woul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,17 @@ def plan_from_runs(runs: list[Run], x_height: float, slant: float, aspect: float
     targets[:, 0] += np.tan(slant) * targets[:, 1]
     bends = bends_through(targets, down, corners) * roundness
     return MotorPlan(targets * x_height, np.clip(bends, -_MOST_BEND, _MOST_BEND), down, letter, x_height)
+
+
+def scaled(plan: MotorPlan, by: float) -> MotorPlan:
+    """The plan enlarged about the origin."""
+    return replace(plan, targets=plan.targets * by, x_height=plan.x_height * by)
+
+
+def turned(plan: MotorPlan, angle: float) -> MotorPlan:
+    """The plan turned counter-clockwise about the origin by `angle` rad: a rising baseline."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return replace(plan, targets=plan.targets @ np.array([[cos, sin], [-sin, cos]]))
 
 
 def bends_through(targets: Doubles, down: Flags, corners: Flags) -> Doubles:

@@ -32,6 +32,9 @@ STYLE_SHARES: dict[Style, float] = {
     Style.INVENTED: 0.06,
 }
 
+_VOWELS = "aaaeeeiiioouy"
+_CONSONANTS = "bcddfghhjkkllllmmmnnnnnprrrrrssssttttvwxz"
+
 
 @dataclass(frozen=True)
 class Hand:
@@ -84,9 +87,9 @@ class Composer:
         glyphs = alphabet(name)
         return self.own(glyphs[int(self.rng.integers(len(glyphs)))])
 
-    def add(self, points: Doubles, joined: bool = False) -> None:
+    def add(self, points: Doubles, joined: bool = False, sharp: bool = False) -> None:
         """A free run (flourish, headline) as a letter of its own."""
-        self.runs.append(Run(points, np.zeros(len(points), bool), self.letters, joined))
+        self.runs.append(Run(points, np.full(len(points), sharp), self.letters, joined))
         self.letters += 1
 
     def space(self) -> None:
@@ -128,15 +131,25 @@ def _latin_word(c: Composer, length: int, join: float) -> None:
     if c.rng.random() < 0.9:
         c.runs += c.put(c.pick("capitals"), scale=c.hand.capital)
     previous: Run | None = None
-    for _ in range(length):
+    for name in _spelling(length, c.rng):
         joined = previous is not None and c.rng.random() < join
         if joined and previous is not None:
             c.x = float(previous.points[-1, 0]) - 0.05
-        body, *rest = c.put(c.pick("small"), joined)
+        body, *rest = c.put(c.own(alphabet("small")[name]), joined)
         c.runs.append(body)
         previous, later = body, later + rest
     c.runs += later
     c.x = max(c.x, *(float(run.points[:, 0].max()) for run in c.runs))
+
+
+def _spelling(length: int, rng: np.random.Generator) -> list[int]:
+    """A name-like run of letters: vowels and consonants mostly alternate, common letters come more often."""
+    letters, vowel = [], bool(rng.random() < 0.5)
+    for _ in range(length):
+        pool = _VOWELS if vowel else _CONSONANTS
+        letters.append(ord(pool[int(rng.integers(len(pool)))]) - ord("a"))
+        vowel = vowel ^ bool(rng.random() < 0.75)
+    return letters
 
 
 def _initials(c: Composer) -> None:
@@ -207,7 +220,7 @@ def _indic(c: Composer, style: Style) -> None:
         if word:
             c.space()
         start = c.x
-        for _ in range(int(c.rng.integers(2, 6))):
+        for _ in range(int(c.rng.integers(3, 7))):
             letter_start = c.x
             c.runs += c.put(c.pick(style.value), joined=bool(c.rng.random() < c.hand.join * 0.25))
             _mark(c, style)
@@ -235,6 +248,7 @@ def _flourish(c: Composer) -> None:
     """An underline, a zigzag, a loop round the name or a long tail, as written last."""
     right, kind = c.x, c.rng.integers(4)
     low, length = -float(c.rng.uniform(0.5, 1.6)), max(c.x, 3.0)
+    sharp = kind == 1 and c.rng.random() < 0.7
     if kind == 0:
         points = np.array([[right * 0.1, low], [right * 0.9, low + c.rng.normal(0.1, 0.3)]])
         points = points if c.rng.random() < 0.5 else points[::-1]
@@ -248,4 +262,4 @@ def _flourish(c: Composer) -> None:
         )
     else:
         points = np.array([[right + 0.3, 0.0], [right + c.rng.uniform(1, 4), c.rng.normal(0, 1.2)]])
-    c.add(points, joined=bool(c.rng.random() < 0.5))
+    c.add(points, joined=bool(c.rng.random() < 0.5), sharp=bool(sharp))

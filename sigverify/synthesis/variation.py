@@ -19,12 +19,12 @@ class Spread:
     """Standard deviations of everything that varies when a plan is carried out."""
 
     size: float = 0.07  # log, whole signature
-    aspect: float = 0.05  # log, width against height
+    aspect: float = 0.065  # log, width against height
     slant: float = 0.035  # rad
-    rotation: float = 0.025  # rad, the baseline
+    rotation: float = 0.02  # rad, the baseline
     growth: float = 0.06  # relative, letter height from the first to the last letter
     drift: float = 0.05  # x-heights, slow waves of the baseline
-    spacing: float = 0.05  # x-heights for each x-height gone, a random walk along the line
+    spacing: float = 0.06  # x-heights for each x-height gone, a random walk along the line
     letter_size: float = 0.06  # log, each letter
     letter_shift: float = 0.04  # x-heights, each letter
     letter_turn: float = 0.03  # rad, each letter
@@ -90,6 +90,6 @@ def _vary_whole(targets: Doubles, spread: Spread, rng: np.random.Generator) -> D
 def _flip_joins(plan: MotorPlan, probability: float, rng: np.random.Generator) -> Flags:
     """Between two letters the pen is sometimes lifted where it is usually not; it never joins over a long way."""
     border = plan.letter[1:] != plan.letter[:-1]
-    near = np.hypot(*np.diff(plan.targets, axis=0).T) < 0.6 * plan.x_height
+    near = np.hypot(*np.diff(plan.targets, axis=0).T) < 0.8 * plan.x_height
     flip = border & (rng.random(len(plan)) < probability) & (plan.down | near)
     return np.asarray(plan.down ^ flip)

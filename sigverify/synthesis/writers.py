@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from sigverify.synthesis.kinematics import Doubles, Strokes, Trajectory, arcs_between, move
-from sigverify.synthesis.plans import MotorPlan, plan_from_runs
+from sigverify.synthesis.kinematics import Strokes, Trajectory, arcs_between, move
+from sigverify.synthesis.plans import MotorPlan, merge_targets, plan_from_runs, scaled, turned
 from sigverify.synthesis.styles import STYLE_SHARES, Hand, Style, compose
 from sigverify.synthesis.variation import Spread, vary
 
@@ -57,9 +57,12 @@ class SyntheticWriter:
             aspect=float(np.exp(rng.normal(0, 0.18))),
             roundness=float(rng.uniform(0.7, 1.1)),
         )
+        plan = scaled(plan, _within(plan.width, rng) / plan.width)
+        if not indic:  # a name written a thousand times wears down: targets are cut short
+            plan = merge_targets(plan, rng.random(len(plan.targets)) < rng.beta(0.7, 3.5))
         rise = rng.normal(0.02, 0.04) if indic else rng.normal(0.08, 0.14)
         return cls(
-            style, _turned(plan, float(rise)), Rhythm.draw(rng), Spread().scaled(float(np.exp(rng.normal(0, 0.3))))
+            style, turned(plan, float(rise)), Rhythm.draw(rng), Spread().scaled(float(np.exp(rng.normal(0, 0.3))))
         )
 
     def sign(self, rng: np.random.Generator) -> Trajectory:
@@ -85,8 +88,6 @@ def strokes_of(plan: MotorPlan, rhythm: Rhythm, rng: np.random.Generator) -> Str
     return Strokes(peak - np.exp(mu - sigma**2), length, mu, sigma, theta_start, theta_end, plan.down)
 
 
-def _turned(plan: MotorPlan, angle: float) -> MotorPlan:
-    """The plan on a rising baseline."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation: Doubles = np.array([[cos, -sin], [sin, cos]])
-    return replace(plan, targets=plan.targets @ rotation.T)
+def _within(width: float, rng: np.random.Generator) -> float:
+    """People fill the line they sign on: very short and very long signatures are written larger or smaller, mm."""
+    return float(np.clip(width, rng.uniform(25, 50), rng.uniform(75, 110)))
