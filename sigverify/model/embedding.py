@@ -1,0 +1,37 @@
+"""Many prepared images to embeddings, in batches, without training anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sigverify.errors import BadInput
+from sigverify.model.encoder import Encoder
+from sigverify.records import Floats, Image
+
+
+def embed(encoder: Encoder, images: Image, batch_size: int = 64) -> Floats:
+    """Prepared images (n, h, w) uint8, ink-positive, to embeddings (n, d) float32, unit norm, on the encoder's device.
+
+    The encoder runs in evaluation mode and gets its own mode back; an image's embedding does not depend on which
+    other images are in the batch. Raises BadInput for another shape or type.
+    """
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise BadInput("embed takes prepared images", got=f"{images.dtype} {images.shape}", expected="uint8 (n, h, w)")
+    training = encoder.training
+    encoder.eval()
+    try:
+        return _embed(encoder, images, batch_size)
+    finally:
+        encoder.train(training)
+
+
+def _embed(encoder: Encoder, images: Image, batch_size: int) -> Floats:
+    device = next(encoder.parameters()).device
+    out = np.empty((len(images), encoder.settings.embedding_dim), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            chunk = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
+            pixels = chunk.unsqueeze(1).float().div_(255).contiguous(memory_format=torch.channels_last)
+            out[start : start + batch_size] = encoder(pixels).float().cpu().numpy()
+    return out

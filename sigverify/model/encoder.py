@@ -1,0 +1,138 @@
+"""The encoder: a timm backbone by name, a projection, unit norm.
+
+Weights travel as safetensors in half precision with all batch-norm statistics; loading rebuilds the network with
+``pretrained=False``, so nothing is downloaded and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sigverify.config import EncoderSettings
+from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound
+from sigverify.model.tensors import read_tensors, write_tensors
+
+
+class Encoder(nn.Module):
+    """Prepared signatures (n, 1, h, w) float in [0, 1], ink-positive, to embeddings (n, d) float32, unit norm."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.backbone = _backbone(settings)
+        width = _output_width(self.backbone)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.projection = nn.Linear(width, settings.embedding_dim, bias=not settings.projection_norm)
+        self.norm = nn.BatchNorm1d(settings.embedding_dim) if settings.projection_norm else nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.backbone(images)  # (n, width)
+        projected = self.norm(self.projection(self.dropout(features)))  # (n, d)
+        return functional.normalize(projected.float(), dim=1)  # in float32 whatever the autocast type
+
+
+def build_encoder(settings: EncoderSettings, seed: int = 0) -> Encoder:
+    """A fresh encoder, its initial weights a function of `seed` alone; the global generators are left as they were.
+
+    Raises BadSettings for a backbone timm does not have, or a `first_stride` it cannot take.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(settings)
+
+
+def save_weights(encoder: Encoder, path: str | Path, half: bool = True) -> Path:
+    """Write all weights and batch-norm statistics as safetensors, whole or not at all.
+
+    `half` stores float16; a tensor that float16 cannot hold (a statistic above 65,504) stays float32.
+    """
+    tensors = {name: value.detach().cpu() for name, value in encoder.state_dict().items()}
+    if half:
+        tensors = {name: _halved(value) for name, value in tensors.items()}
+    return write_tensors(Path(path), tensors)
+
+
+def load_weights(encoder: Encoder, path: str | Path) -> Encoder:
+    """Fill `encoder` from `path`, every tensor, strictly; evaluation mode afterwards. Returns the same encoder.
+
+    Raises NotFound, BadInput for a file that is no safetensors or holds NaN, Mismatch for other names or shapes.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise NotFound(f"no weights file {place.name}", next="train first, or give the path of a weights.safetensors")
+    held, _ = read_tensors(place)
+    _check_fit(encoder, held, place.name)
+    broken = [name for name, value in held.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if broken:
+        raise BadInput(f"{place.name} holds NaN or infinite values", got=broken[0], next="train it again")
+    encoder.load_state_dict(held, strict=True)
+    return encoder.eval()
+
+
+def load_encoder(path: str | Path, settings: EncoderSettings) -> Encoder:
+    """The encoder `settings` describes with the weights at `path`, in evaluation mode, float32 on the CPU."""
+    return load_weights(build_encoder(settings), path)
+
+
+def _backbone(settings: EncoderSettings) -> nn.Module:
+    if not timm.is_model(settings.backbone):
+        near = difflib.get_close_matches(settings.backbone, timm.list_models(), 3)
+        expected = " or ".join(near) or "one of timm.list_models()"
+        raise BadSettings("timm has no such backbone", got=settings.backbone, expected=expected)
+    backbone: nn.Module = timm.create_model(settings.backbone, pretrained=False, in_chans=1, num_classes=0)
+    if settings.first_stride not in (1, 2):
+        raise BadSettings("first_stride must be 1 or 2", got=settings.first_stride)
+    if settings.first_stride == 1:
+        _keep_resolution(backbone, settings.backbone)
+    return backbone
+
+
+def _keep_resolution(backbone: nn.Module, name: str) -> None:
+    """Set the first strided convolution to stride 1; backbones with a branched or patch stem cannot take it."""
+    strided = [m for m in backbone.modules() if isinstance(m, nn.Conv2d) and m.stride != (1, 1)]
+    if not strided or strided[0].stride != (2, 2):
+        raise BadSettings(f"first_stride=1 needs a stem of stride 2, {name} has none", next="use first_stride=2")
+    strided[0].stride = (1, 1)
+    try:
+        _output_width(backbone)
+    except RuntimeError as error:
+        raise BadSettings(f"first_stride=1 does not fit the stem of {name}", next="use first_stride=2") from error
+
+
+def _output_width(backbone: nn.Module) -> int:
+    """Numbers the pooled backbone gives for one image; measured, because timm's heads differ in what they report."""
+    training = backbone.training
+    backbone.eval()
+    with torch.inference_mode():
+        width = backbone(torch.zeros(1, 1, 64, 64)).shape[1]
+    backbone.train(training)
+    return int(width)
+
+
+def _halved(value: Tensor) -> Tensor:
+    if value.dtype != torch.float32:
+        return value
+    half = value.half()
+    return half if bool(half.isfinite().all()) else value
+
+
+def _check_fit(encoder: Encoder, held: dict[str, Tensor], name: str) -> None:
+    wanted = {key: tuple(value.shape) for key, value in encoder.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in held.items()}
+    if wanted == found:
+        return
+    differing = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    first = differing[0]
+    raise Mismatch(
+        f"{name} does not fit {encoder.settings.backbone} with embedding_dim {encoder.settings.embedding_dim}: "
+        f"{len(differing)} tensors differ, first {first}",
+        got=found.get(first, "no such tensor"),
+        expected=wanted.get(first, "no such tensor"),
+        next="load it with the EncoderSettings it was trained with",
+    )

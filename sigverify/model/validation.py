@@ -1,0 +1,60 @@
+"""A quick look at an encoder during training: skilled and random EER on validation writers, mean of the references.
+
+Good for curves and for choosing between checkpoints on writers of the training part; the figures that count come from
+sigverify.evaluation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sigverify.errors import TooFewWriters
+from sigverify.model.batches import SignatureSet
+from sigverify.model.embedding import embed
+from sigverify.model.encoder import Encoder
+from sigverify.records import Floats
+
+N_REFERENCES = 5
+
+
+def validate(encoder: Encoder, data: SignatureSet, n_references: int = N_REFERENCES) -> dict[str, float]:
+    """`skilled_eer` and `random_eer` as shares, and the numbers of trials; each writer's first genuine are references.
+
+    `skilled_eer` is left out where the set has no forgeries. Raises TooFewWriters where fewer than two writers have
+    more than `n_references` genuine signatures.
+    """
+    return measure(embed(encoder, data.images), data, n_references)
+
+
+def measure(embeddings: Floats, data: SignatureSet, n_references: int = N_REFERENCES) -> dict[str, float]:
+    """As `validate`, from embeddings (n, d) of the set's images."""
+    able = [w for w in np.unique(data.writer) if np.count_nonzero((data.writer == w) & ~data.forged) > n_references]
+    if len(able) < 2:
+        raise TooFewWriters(f"validation needs two writers with over {n_references} genuine signatures", got=len(able))
+    references = np.zeros(len(data), bool)
+    for writer in able:
+        references[np.flatnonzero((data.writer == writer) & ~data.forged)[:n_references]] = True
+    templates = np.stack([embeddings[references & (data.writer == w)].mean(0) for w in able])
+    scores = embeddings @ templates.T  # (n, writers): mean cosine with the references
+    own = data.writer[:, None] == np.asarray(able)[None, :]
+    query = ~references & np.isin(data.writer, able)
+    genuine = scores[own & (query & ~data.forged)[:, None]]
+    random = scores[~own & (query & ~data.forged)[:, None]]
+    skilled = scores[own & (query & data.forged)[:, None]]
+    figures = {"random_eer": equal_error_rate(genuine, random), "genuine": len(genuine), "random": len(random)}
+    if len(skilled):
+        figures |= {"skilled_eer": equal_error_rate(genuine, skilled), "skilled": len(skilled)}
+    return {name: float(value) for name, value in figures.items()}
+
+
+def equal_error_rate(genuine: npt.NDArray[np.floating], impostor: npt.NDArray[np.floating]) -> float:
+    """Where the share of genuine scores below a threshold meets the share of impostor scores at or above it.
+
+    The mean of both shares at the threshold where they differ least. Scores (n,) and (m,), higher is more genuine.
+    """
+    thresholds = np.unique(np.concatenate([genuine, impostor]))
+    rejected = np.searchsorted(np.sort(genuine), thresholds, side="left") / len(genuine)
+    accepted = 1 - np.searchsorted(np.sort(impostor), thresholds, side="left") / len(impostor)
+    best = int(np.argmin(np.abs(rejected - accepted)))
+    return float((rejected[best] + accepted[best]) / 2)
