@@ -128,3 +128,24 @@ def _guilloche(h: int, w: int, rng: np.random.Generator) -> Floats:
     wave = np.sin(2 * np.pi * x / rng.uniform(60, 200) + rng.uniform(0, 6)) * rng.uniform(3, 15)
     lines = np.cos(2 * np.pi * (y + wave.astype(np.float32)) / np.float32(rng.uniform(6, 16)))
     return np.asarray(np.clip(lines, 0, 1), np.float32)
+
+
+def blank_scan(rng: np.random.Generator, long_side_px: int = 600, bilevel: bool = False) -> Image:
+    """A scan on which nobody signed: paper, shade and noise only; all white where it is bilevel."""
+    shape = (int(long_side_px * rng.uniform(0.3, 0.5)), long_side_px)
+    if bilevel:
+        return np.full(shape, 255, np.uint8)
+    paper, scanner = Paper.draw(rng, cheque=0.0), Scanner.draw(rng, bilevel=0.0, jpeg=0.0)
+    return scan_effects(np.zeros(shape, np.float32), 0.0, paper, scanner, rng)
+
+
+def photocopy(image: Image, rng: np.random.Generator) -> Image:
+    """The same ink scanned once more: a little smaller, a little turned, noisy, through JPEG; (h', w') uint8."""
+    picture = Pillow.fromarray(image).rotate(
+        float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.9)), Pillow.Resampling.BICUBIC, fillcolor=int(np.median(image))
+    )
+    share = float(rng.uniform(0.90, 0.97))
+    size = (max(round(picture.width * share), 8), max(round(picture.height * share), 8))
+    small = np.asarray(picture.resize(size, Pillow.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(0.5)))
+    noisy = small + texture(small.shape, 0.0, rng) * np.float32(rng.uniform(1.0, 3.0))
+    return through_jpeg(np.clip(noisy, 0, 255).astype(np.uint8), int(rng.integers(70, 90)))
