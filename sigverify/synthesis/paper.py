@@ -46,7 +46,7 @@ class Scanner:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, bilevel: float = 0.25, jpeg: float = 0.3) -> Scanner:
-        threshold = float(rng.uniform(0.35, 0.75)) if rng.random() < bilevel else 0.0
+        threshold = float(rng.uniform(0.4, 0.8)) if rng.random() < bilevel else 0.0
         quality = int(rng.integers(40, 93)) if threshold == 0 and rng.random() < jpeg else 0
         return cls(
             float(rng.choice([0.0, 0.4, 0.7, 1.0])),
@@ -69,9 +69,16 @@ def scan_effects(ink: Floats, ink_grey: float, paper: Paper, scanner: Scanner, r
         noise = texture(image.shape, 0.0, rng) * scanner.noise
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if scanner.threshold:
-        level = ink_grey + scanner.threshold * (paper.level - ink_grey)
+        dark = _ink_seen(image, ink)
+        level = dark + scanner.threshold * (paper.level - dark)
         return np.where(image < level, 0, 255).astype(np.uint8)
     return through_jpeg(image, scanner.jpeg) if scanner.jpeg else np.ascontiguousarray(image)
+
+
+def _ink_seen(image: Image, ink: Floats) -> float:
+    """How dark the middle of the line came out: thin lines are lighter than their ink, and scanners adapt to that."""
+    core = image[ink > 0.6]
+    return float(core.mean()) if core.size > 20 else float(np.quantile(image, 0.005))
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
