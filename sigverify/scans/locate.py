@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
 from sigverify.scans.clean import Box, Ink, Mask, bounding_box, drop_dust, find_ink, resize
+from sigverify.scans.frame import drop_frame
 from sigverify.scans.place import fit
 
 FIRST_LOOK_PX = 640  # long side
@@ -67,7 +68,7 @@ def _first_look(scan: Image, settings: PreprocessingSettings) -> View:
     scale = min(1.0, FIRST_LOOK_PX / max(scan.shape))
     view = scan if scale == 1.0 else _scaled(scan, scale)
     ink = find_ink(view)
-    mask = drop_dust(ink.mask, settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
+    mask = drop_dust(drop_frame(ink.mask), settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
     return View(view, ink, mask, bounding_box(mask), mask, scale)
 
 

@@ -49,11 +49,14 @@ def _placed(image: Image, view: View, box: Box, size: dict[str, float], settings
         canvas = legacy.stretch_to_canvas(legacy.whiten(image)[1], settings)
     else:
         canvas = place(mask, view.ink.depth[inside], settings)
+    measures = _measures(view, mask.shape, settings) | size
+    touches = measures["border_share"] > quality.SLIGHT_TOUCH
     return Preparation(
         canvas,
+        warnings=(Reason.TOUCHES_BORDER,) if touches else (),
         ink_box=view.scan_box(),
         fingerprint=fingerprint(mask),
-        measures=_measures(view, mask.shape, settings) | size,
+        measures=measures,
     )
 
 

@@ -14,7 +14,7 @@ from sigverify.scans.clean import Ink, Mask
 FLAT_LEVELS = 2  # grey levels: a scan that varies no more than this holds nothing at all
 WHITE_LEVEL = 200  # a flat scan at least this light is a blank sheet, a darker one a scanner fault
 DARK_LEVEL = 128  # darker than half way between black and the lightest paper
-BORDER_BAND = 0.0125  # of the scan's long side: ink within this distance of the edge lies on the border
+SLIGHT_TOUCH = 0.005  # border share above which a signature is warned about, though not refused
 
 
 def refuse_scan(image: Image, settings: PreprocessingSettings) -> Reason | None:
@@ -40,28 +40,36 @@ def refuse_ink(mask: Mask, settings: PreprocessingSettings) -> Reason | None:
 
 
 def border_share(mask: Mask) -> float:
-    """Share of the ink within a band of 1.25 % of the long side along the scan's border (8 px at 640 px)."""
-    band = max(1, round(BORDER_BAND * max(mask.shape)))
+    """Ink on the scan's outermost pixels, as a share of the length of all strokes; 0 where nothing touches.
+
+    A stroke of width w that leaves the scan covers w border px, one that runs along the border covers its own length;
+    all strokes together are area / w long. One clean crossing of a 1,500 px signature with 4 px strokes is 0.3 %.
+    """
     area = int(np.count_nonzero(mask))
-    inner = int(np.count_nonzero(mask[band:-band, band:-band]))
-    return (area - inner) / area if area else 0.0
+    sides = mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]
+    touching = sum(int(np.count_nonzero(side)) for side in sides)
+    return touching * stroke_width(mask) / area if touching else 0.0
+
+
+def stroke_width(mask: Mask) -> float:
+    """Mean width of the strokes, px: twice the area over the outline, of which a pixel grid counts 4 / pi too much."""
+    edges = int(np.count_nonzero(mask[:, 1:] ^ mask[:, :-1])) + int(np.count_nonzero(mask[1:] ^ mask[:-1]))
+    return 2.0 * int(np.count_nonzero(mask)) / (edges * np.pi / 4) if edges else 0.0
 
 
 def measure(view: Image, ink: Ink, mask: Mask) -> dict[str, float]:
     """Plain numbers of the ink in one view (grey levels of the scan, lengths in view px); see `prepare` for the rest."""
-    levels = view[mask]
-    area = float(levels.size)
-    across, down = mask[:, 1:] ^ mask[:, :-1], mask[1:] ^ mask[:-1]
-    edges = int(np.count_nonzero(across)) + int(np.count_nonzero(down))
-    steps = np.abs(np.diff(view.astype(np.int16), axis=1))[across]
+    counts = np.bincount(view[mask], minlength=256)
+    area = float(counts.sum())
+    across = mask[::2, 1:] ^ mask[::2, :-1]
+    left, right = view[::2, :-1][across], view[::2, 1:][across]
+    steps = np.maximum(left, right) - np.minimum(left, right)
     return {
         "ink_fraction": area / mask.size,
-        "ink_grey_mean": float(levels.mean()) if area else 0.0,
-        "ink_grey_darkest": float(np.percentile(levels, 1)) if area else 0.0,
+        "ink_grey_mean": float(counts @ np.arange(256)) / area if area else 0.0,
+        "ink_grey_darkest": float(np.searchsorted(np.cumsum(counts), 0.01 * area)),  # 1 % quantile
         "edge_mean": float(steps.mean()) if steps.size else 0.0,  # grey step across the stroke's edge
         "paper_level": ink.paper_level,
         "paper_noise": ink.noise,
-        # a stroke of width w and length l has area w l and an outline of 2 l, of which a pixel grid sees 4 / pi
-        "stroke_width_px": 2.0 * area / (edges * np.pi / 4) if edges else 0.0,
-        "border_share": border_share(mask),
+        "stroke_width_px": stroke_width(mask),
     }
