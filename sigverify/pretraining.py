@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
-from sigverify.model.batches import SignatureSet
+from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
 from sigverify.retraining import Progress, Retrained, finish, provisional, synthetic_cohort
 from sigverify.verifier import Verifier
@@ -55,7 +55,7 @@ def pretrain(
     data = synthetic_set(out, settings.preprocessing, plan, workers, say)
     trained_on = [f"synthetic signatures ({plan.writers} writers, seed {plan.seed})"]
     if omniglot is not None and plan.omniglot_words:
-        data = joined(data, omniglot_set(omniglot, settings.preprocessing, plan))
+        data = join_sets([data, omniglot_set(omniglot, settings.preprocessing, plan)])
         trained_on.append(f"Omniglot, background set ({plan.omniglot_words} words)")
     result = train(
         data,
@@ -64,7 +64,7 @@ def pretrain(
         resume=resume,
         initial=initial,
         max_seconds=max_seconds,
-        on_step=lambda row: say("training", row["step"] / settings.steps),
+        on_step=lambda step, row: say("training", step / settings.steps),
     )
     base = VerifierSettings(
         name=name,
@@ -98,7 +98,7 @@ def calibrate_on_synthetic(
             10,
             seed=CALIBRATION_SEED,
             workers=workers,
-            on_progress=lambda n: say("calibration signatures", n / max(plan.calibration_writers, 1)),
+            on_progress=lambda done, total: say("calibration signatures", done / total),
         )
         point = calibrate(store, verifier, policy)
     return finish(verifier.with_settings(operating_point=provisional(point)), out)
@@ -110,21 +110,20 @@ def synthetic_set(
     """Drawn and prepared training signatures; read again from ``out/drawn.npz`` when the same plan drew them before."""
     from sigverify.config import digest
     from sigverify.scans.prepare import prepare
-    from sigverify.synthesis.signatures import draw_signatures
+    from sigverify.synthesis.sets import draw_signatures
 
     key = digest({"plan": to_dict(plan), "preprocessing": to_dict(preprocessing)})
     held = out / f"drawn-{key}.npz"
     if held.exists():
         with np.load(held, allow_pickle=False) as file:
             return SignatureSet(file["images"], file["writer"], file["forged"])
-    total = max(plan.writers, 1)
     drawn = draw_signatures(
         plan.writers,
         plan.genuine,
         plan.forgeries,
         seed=plan.seed,
         workers=workers,
-        on_progress=lambda n: say("drawing signatures", n / total),
+        on_progress=lambda done, total: say("drawing signatures", done / total),
     )
     prepared = [prepare(image, preprocessing) for image in drawn.images]
     kept = np.array([p.image is not None for p in prepared], dtype=bool)
@@ -142,12 +141,3 @@ def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: Synthet
 
     return load_omniglot(path, preprocessing, mode="word", n_words=plan.omniglot_words, seed=plan.seed)
 
-
-def joined(a: SignatureSet, b: SignatureSet) -> SignatureSet:
-    """Two sets as one; the writers of `b` get codes after those of `a`."""
-    shift = int(a.writer.max()) + 1
-    return SignatureSet(
-        np.concatenate([a.images, b.images]),
-        np.concatenate([a.writer, b.writer + shift]),
-        np.concatenate([a.forged, b.forged]),
-    )

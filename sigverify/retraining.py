@@ -86,7 +86,7 @@ def retrain(
         resume=resume,
         initial=initial,
         max_seconds=max_seconds,
-        on_step=lambda row: say("training", row["step"] / settings.steps),
+        on_step=lambda step, row: say("training", step / settings.steps),
     )
     say("cohort and operating point", 0.0)
     base = VerifierSettings(
@@ -164,7 +164,7 @@ def signature_set(
 def synthetic_cohort(verifier: Verifier, n_writers: int = COHORT_WRITERS, seed: int = COHORT_SEED) -> np.ndarray:
     """Embeddings (n_writers, d) of one synthetic signature each, through the verifier's own preprocessing."""
     from sigverify.scans.prepare import prepare
-    from sigverify.synthesis.signatures import draw_signatures
+    from sigverify.synthesis.sets import draw_signatures
 
     drawn = draw_signatures(n_writers, 1, 0, seed=seed)
     prepared = [prepare(image, verifier.settings.preprocessing) for image in drawn.images]

@@ -20,13 +20,13 @@ def synthesise_catalogue(
     seed: int,
     name: str = "synthetic",
     workers: int = 2,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Store:
     """Draw writers, genuine signatures and skilled forgeries, and import them into the catalogue at `folder`."""
     from PIL import Image as Picture
 
     from sigverify.datasets import import_dataset
-    from sigverify.synthesis.signatures import draw_signatures
+    from sigverify.synthesis.sets import draw_signatures
 
     drawn = draw_signatures(n_writers, n_genuine, n_forgeries, seed=seed, workers=workers, on_progress=on_progress)
     store = Store.open(folder, create=True)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from sigverify.synthesis.signatures import draw_signatures
+from sigverify.synthesis.sets import draw_signatures
 
 from sigverify.config import EncoderSettings, OperatingPoint, Policy, Thresholds, VerifierSettings
 from sigverify.errors import BadInput, Mismatch, NotFound

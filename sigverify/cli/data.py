@@ -74,6 +74,6 @@ def synthesise(
             forgeries,
             seed=seed,
             workers=workers,
-            on_progress=lambda n: say("writers", n / writers),
+            on_progress=lambda done, total: say("writers", done / total),
         )
     print(f"{len(store.signatures())} synthetic signatures of {writers} writers in {into}")
