@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # An unset environment variable leaves "{{ $NAME }}" in a deployed path: two braces are refused by the form and the API.
-Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\r\n\0]+$")]
+Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\r\n]+$")]
 BatchId = Annotated[
     str,
     Field(
@@ -46,12 +46,15 @@ class Request(BaseModel):
         examples=["/srv/sigverify/catalogue"],
     )
 
-    @field_validator("catalogue", "landing", "export_to", check_fields=False)
+    @field_validator("catalogue", "landing", "export_to", "out", check_fields=False)
     @classmethod
     def _no_open_placeholder(cls, value: str | None) -> str | None:
         if value is not None and "{{" in value:
             raise ValueError(f"{value} was not filled in; set that environment variable where `prefect deploy` runs")
         return value
+
+
+Shown = Literal["synthetic", "research", "biometric"]
 
 
 class Delivery(Request):
@@ -66,6 +69,9 @@ class Delivery(Request):
         default=None,
         description="The day the delivery belongs to; empty: the day for which the run was scheduled.",
         examples=["2026-11-20"],
+    )
+    classification: Shown = Field(
+        default="biometric", description="How the scans may be shown: whose signatures they are."
     )
     time_zone: str = Field(
         default="UTC", description="IANA time zone in which that day is read off.", examples=["Europe/Zurich"]
@@ -96,6 +102,12 @@ class Enrolment(Request):
     """Whose references become templates, and for which verifier."""
 
     verifier: Reference = "default"
+    references: Folder | None = Field(
+        default=None,
+        description="Folder with a manifest.csv of references to add first; empty: those the catalogue holds.",
+        examples=["/srv/sigverify/references"],
+    )
+    classification: Shown = Field(default="biometric", description="How the references added may be shown.")
     writer_ids: list[str] | None = Field(
         default=None,
         description="Pseudonymous ids of the writers to enrol; empty: every writer with references.",
@@ -116,6 +128,9 @@ class Verification(Request):
         description="Folder for decisions.parquet, decisions.csv and the report; empty: exports/ in the catalogue.",
         examples=["/srv/sigverify/out"],
     )
+    allow_unreconciled: bool = Field(
+        default=False, description="Export although the totals do not add up; the report says so all the same."
+    )
     pictures: Literal["none", "synthetic", "all"] = Field(
         default="synthetic",
         description="Which signatures a report may show. A signature is biometric data: `all` needs the bank's leave.",
@@ -123,23 +138,32 @@ class Verification(Request):
 
 
 class Retraining(Request):
-    """A candidate verifier: what it learns from, how long, and under which name it is registered."""
+    """A candidate verifier: where it starts, how long it learns, and under which name it is registered.
 
-    train_part: Literal["train"] = Field(default="train", description="Writers the encoder learns from.")
-    calibration_part: Literal["calibration"] = Field(
-        default="calibration", description="Writers the thresholds are chosen on; never those of training or test."
+    Writers of the training part teach it, writers of the calibration part choose its thresholds, test writers only
+    measure it. The candidate gets the alias challenger; promoting it is somebody else's decision.
+    """
+
+    out: Folder = Field(
+        description="Folder for checkpoints, history and the bundle; the same folder again goes on where it stopped.",
+        examples=["/srv/sigverify/training/2026-11"],
     )
+    initial: Reference | None = Field(default=None, description="Verifier whose weights it starts from; empty: none.")
     backbone: str = Field(
         default="mobilenetv3_small_100",
         pattern=r"^[a-z0-9_.]+$",
-        description="Name of a timm backbone.",
+        description="Name of a timm backbone; not asked when it starts from another verifier.",
         examples=["mobilenetv3_small_100", "resnet18"],
     )
     steps: int = Field(default=2000, ge=1, le=1_000_000, description="Optimiser steps: the budget.")
     seed: int = Field(default=0, ge=0, description="Same seed, same data, same machine: same verifier.")
-    experiment: str = Field(default="sigverify", min_length=1, description="MLflow experiment that holds the run.")
+    measure: bool = Field(default=True, description="Measure the candidate on the test writers and log the figures.")
+    experiment: str = Field(default="retrain", min_length=1, description="MLflow experiment that holds the run.")
     registered_name: str = Field(
-        default="sigverify",
-        pattern=r"^[\w.-]+$",
-        description="Registered model that gets a new version, alias challenger.",
+        default="sigverify", pattern=r"^[\w.-]+$", description="Registered model that gets a new version."
+    )
+    tracking: str | None = Field(
+        default=None,
+        description="MLflow tracking address; empty: MLFLOW_TRACKING_URI of the worker.",
+        examples=["sqlite:////srv/sigverify/mlflow.db"],
     )
