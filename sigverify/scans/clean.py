@@ -141,7 +141,7 @@ def _paper_noise(depth: Image) -> tuple[float, float]:
 
 
 def _ink_depth(depth: Image, floor: float) -> float:
-    """The depth of a well inked stroke: the mean of depths weighted by depth, so that a lot of residue counts little."""
+    """The depth of a well inked stroke: the mean of depths weighted by depth, so that residue counts little."""
     sample = depth[::2, ::2]
     counts = np.bincount(sample[sample > floor], minlength=256)
     levels = np.arange(256.0)
@@ -149,7 +149,7 @@ def _ink_depth(depth: Image, floor: float) -> float:
     return float(counts @ levels**2) / total if total else floor
 
 
-def _near_main_ink(labels: npt.NDArray[np.int32], main: Mask, suspects: npt.NDArray[np.intp]) -> list[bool]:
+def _near_main_ink(labels: npt.NDArray[np.signedinteger], main: Mask, suspects: npt.NDArray[np.intp]) -> list[bool]:
     """For each suspect part: does it touch the main ink's box, widened by DUST_MARGIN of its long side?"""
     boxes = ndimage.find_objects(labels)
     rows, columns = zip(*(boxes[i - 1] for i in np.flatnonzero(main)), strict=True)

@@ -1,4 +1,5 @@
 """Copies of the same ink."""
+
 from sigverify.scans.clean import Mask
 
 

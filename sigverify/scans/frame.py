@@ -29,7 +29,7 @@ def _outside_runs(strip: Mask, run: int) -> Mask:
     lines = ndimage.minimum_filter1d(strip.view(np.uint8), run, axis=1, mode="constant")
     lines = ndimage.maximum_filter1d(lines, run + 2 * RAGGED, axis=1, mode="constant")
     inner_to_edge = np.maximum.accumulate(lines[::-1], axis=0)[::-1]
-    if RAGGED < len(strip):
+    if len(strip) > RAGGED:
         inner_to_edge[RAGGED:] |= inner_to_edge[:-RAGGED].copy()
     outside: Mask = inner_to_edge.astype(bool)
     return outside

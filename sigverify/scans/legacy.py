@@ -17,7 +17,8 @@ def whiten(image: Image) -> tuple[Mask, Image]:
     """(mask, ink): what Otsu calls ink, and the scan's darkness there, 0 elsewhere; (h, w) each."""
     from skimage.filters import threshold_otsu
 
-    mask = image <= threshold_otsu(image)  # two levels: the threshold is the darker one, which is then the ink
+    threshold = threshold_otsu(image)  # type: ignore[no-untyped-call]
+    mask: Mask = image <= threshold  # two levels: the threshold is the darker one, which is then the ink
     return mask, np.where(mask, 255 - image, 0).astype(np.uint8)
 
 

@@ -28,7 +28,7 @@ def fit(height: int, width: int, settings: PreprocessingSettings) -> tuple[int, 
 
 def place(mask: Mask, depth: Image, settings: PreprocessingSettings) -> Image:
     """Cropped ink (h, w) on the canvas: (canvas_height_px, canvas_width_px) uint8, 0 paper, 255 full ink."""
-    height, width, _ = fit(*mask.shape, settings)
+    height, width, _ = fit(mask.shape[0], mask.shape[1], settings)
     if settings.stroke_width_px > 0:
         placed = redraw(mask, height, width, settings.stroke_width_px)
     elif settings.ink == "rank":
@@ -46,11 +46,12 @@ def redraw(mask: Mask, height: int, width: int, stroke_width: float) -> Image:
     from skimage.morphology import skeletonize
 
     fine = resize(mask.astype(np.uint8) * np.uint8(255), height * OVERSAMPLING, width * OVERSAMPLING)
-    lines = skeletonize(fine > THIN * 255)
+    lines: Mask = skeletonize(fine > THIN * 255)  # type: ignore[no-untyped-call]
     distance = ndimage.distance_transform_edt(~lines)
     strokes = np.clip(0.5 * stroke_width * OVERSAMPLING + 0.5 - distance, 0.0, 1.0)
     cells = strokes.reshape(height, OVERSAMPLING, width, OVERSAMPLING).mean(axis=(1, 3))
-    return np.round(255 * cells).astype(np.uint8)
+    redrawn: Image = np.round(255 * cells).astype(np.uint8)
+    return redrawn
 
 
 def _ranked(mask: Mask, depth: Image) -> Image:

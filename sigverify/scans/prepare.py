@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sigverify.config import PreprocessingSettings
-from sigverify.errors import BadScan
+from sigverify.errors import BadInput, BadScan
 from sigverify.records import Image, Preparation, Reason
 from sigverify.scans import legacy, quality
 from sigverify.scans.clean import Box
 from sigverify.scans.fingerprint import fingerprint
 from sigverify.scans.locate import View, locate
 from sigverify.scans.place import fit, place
+from sigverify.scans.pool import Spread
 from sigverify.scans.read import read_scan
 
 Source = bytes | str | Path
+Job = tuple[Source, int]  # a file or its bytes, and the page
 
 
 def prepare(image: Image, settings: PreprocessingSettings) -> Preparation:
@@ -82,3 +85,33 @@ def prepare_file(source: Source, settings: PreprocessingSettings, page: int = 0)
     except BadScan as error:
         return Preparation(None, failure=error.reason)
     return prepare(image, settings)
+
+
+def prepare_many(
+    sources: Sequence[Source],
+    settings: PreprocessingSettings,
+    page: int | Sequence[int] | None = None,
+    workers: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Preparation]:
+    """`prepare_file` for each source, in order; page = one for all, one for each, or None for the first.
+
+    workers > 1 spreads the work over that many processes (started afresh, so call it from an importable main module);
+    the result is the same as without. `on_progress(done, of)` is called after each scan.
+    """
+    pages = [page or 0] * len(sources) if page is None or isinstance(page, int) else list(page)
+    if len(pages) != len(sources):
+        raise BadInput("pages and scans do not match", got=len(pages), expected=f"{len(sources)} pages, one a scan")
+    jobs: list[Job] = list(zip(sources, pages, strict=True))
+    work = Spread(partial(_prepare_job, settings), lost=Preparation(None, failure=Reason.UNREADABLE))
+    found = work.parallel(jobs, workers) if workers > 1 and len(jobs) > 1 else work.serial(jobs)
+    prepared: dict[int, Preparation] = {}
+    for position, preparation in found:
+        prepared[position] = preparation
+        if on_progress is not None:
+            on_progress(len(prepared), len(jobs))
+    return [prepared[i] for i in range(len(jobs))]
+
+
+def _prepare_job(settings: PreprocessingSettings, job: Job) -> Preparation:
+    return prepare_file(job[0], settings, job[1])

@@ -58,7 +58,7 @@ def stroke_width(mask: Mask) -> float:
 
 
 def measure(view: Image, ink: Ink, mask: Mask) -> dict[str, float]:
-    """Plain numbers of the ink in one view (grey levels of the scan, lengths in view px); see `prepare` for the rest."""
+    """Plain numbers of the ink in one view, (h, w) each: grey levels of the scan, lengths in px of the view."""
     counts = np.bincount(view[mask], minlength=256)
     area = float(counts.sum())
     across = mask[::2, 1:] ^ mask[::2, :-1]
