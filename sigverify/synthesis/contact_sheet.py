@@ -48,8 +48,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     sheet = contact_sheet(options.rows, options.seed, options.style)
-    sheet.quantize(16).save(options.out, optimize=True)
+    _sixteen_greys(sheet).save(options.out, optimize=True, bits=4)
     print(f"{options.out}: {options.rows} writers, {options.out.stat().st_size / 1000:.0f} kB")
+
+
+def _sixteen_greys(sheet: Pillow.Image) -> Pillow.Image:
+    indexed = Pillow.fromarray(np.rint(np.asarray(sheet) / 17).astype(np.uint8))
+    indexed.putpalette([grey for level in range(16) for grey in [17 * level] * 3])
+    return indexed
 
 
 if __name__ == "__main__":

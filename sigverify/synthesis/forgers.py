@@ -51,6 +51,11 @@ class Forger:
         skill = float(rng.beta(2.0, 2.0)) if skill is None else skill
         error = _MISPERCEIVED.scaled((1.0 - 0.75 * skill) * float(np.exp(rng.normal(0, 0.15))))
         plan = vary(_simplified(writer.plan, rng, 0.06 * (1 - skill)), error, rng)
+        widened = plan.targets * [
+            1 + 0.11 * (1 - 0.75 * skill),
+            1.0,
+        ]  # stray letters add height: keep the aspect unbiased
+        plan = replace(plan, targets=widened)
         plan = replace(plan, bends=plan.bends * np.exp(rng.normal(0, 0.35 * (1 - 0.75 * skill))))
         long = np.hypot(*np.diff(plan.targets, axis=0).T) > 0.7 * plan.x_height
         plan = split_strokes(plan, plan.down & long & (rng.random(len(plan)) < 0.3 + 0.4 * skill))
