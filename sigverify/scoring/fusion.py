@@ -17,7 +17,7 @@ def fuse(scores: Floats, how: str = "mean_max") -> Floats:
     Raises BadInput for k = 0, BadSettings for an unknown rule.
     """
     if scores.ndim < 1 or scores.shape[-1] == 0:
-        raise BadInput("there are no reference scores to fuse", got=f"shape {scores.shape}", next="enrol the writer first")
+        raise BadInput("no reference scores to fuse", got=f"shape {scores.shape}", next="enrol the writer first")
     if how == "mean":
         return np.asarray(scores.mean(axis=-1), np.float32)
     if how == "max":

@@ -19,7 +19,8 @@ def as_embeddings(values: Floats, name: str) -> Floats:
     if not np.isfinite(array).all():
         raise BadInput(f"{name} hold values that are not finite", next="check the encoder's weights")
     norms = np.linalg.norm(array, axis=1, keepdims=True)
-    return np.divide(array, norms, out=np.zeros_like(array), where=norms > 0)
+    unit: Floats = np.divide(array, norms, out=np.zeros_like(array), where=norms > 0)
+    return unit
 
 
 def cosine(a: Floats, b: Floats) -> Floats:
