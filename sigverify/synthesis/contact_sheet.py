@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the sheet as a PNG of 16 greys."""
     parser = argparse.ArgumentParser(prog="python -m sigverify.synthesis.contact_sheet", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rows", type=int, default=14)
+    parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--style", type=Style, choices=list(Style), default=None)
     options = parser.parse_args(arguments)
     options.out.parent.mkdir(parents=True, exist_ok=True)
