@@ -79,6 +79,15 @@ def test_a_run_on_demand_completes(server: Server) -> None:
     assert ended["name"].startswith("ingest 2")
 
 
+def test_the_automation_for_dead_hosts_can_be_created(server: Server) -> None:
+    server.prefect("automation", "create", "--from-file", "prefect-automations.yaml")
+    found = server.ask("/automations/filter", {})
+    made = [a for a in found if a["name"] == "a run without heartbeat has crashed"]
+    assert [a["trigger"]["posture"] for a in made] == ["Proactive"]
+    verify = deployment(server, "verify_batch/verify-batch")
+    assert verify["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
+
+
 def test_the_event_of_an_ingest_starts_the_verification_of_its_batch(server: Server) -> None:
     code = "from flows.ingest import announce; announce('2026-11-20-no-such-batch')"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=server.environment, check=True, timeout=100)
