@@ -1,0 +1,109 @@
+"""Image files by fsspec URL, named by the SHA-256 of their bytes: ``ab/abcd....png``.
+
+The same bytes are kept once. A file appears under its name whole or not at all, and what is read is checked against
+the name, so a damaged file is an error and never a worse score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sigverify.errors import BadInput, Mismatch, NotFound
+
+NAME = re.compile(r"[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})(?P<suffix>\.[a-z0-9]{1,8})?")
+SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}  # a put is whole or not at all
+
+
+class Images:
+    """The image root of a catalogue; URLs are relative to it."""
+
+    def __init__(self, root_url: str) -> None:
+        from fsspec.core import url_to_fs
+
+        self._fs: Any
+        self._fs, self._root = url_to_fs(root_url)
+        protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
+        self._renames = not protocols & OBJECT_STORES
+        self._local = "file" in protocols
+        self._folders: set[str] = set()
+
+    def write(self, data: bytes, suffix: str = "") -> str:
+        """Keep `data` under its digest and return the relative URL; already there: nothing happens.
+
+        `suffix` is a file ending such as ``.tif``. Raises BadInput for anything else, or when the disk is full.
+        """
+        ending = suffix.lower()
+        if ending and not SUFFIX.fullmatch(ending):
+            raise BadInput("not a file ending", got=repr(suffix), expected="a dot and up to 8 letters or digits")
+        name = hashlib.sha256(data).hexdigest()
+        url = f"{name[:2]}/{name}{ending}"
+        if not self._holds(url, len(data)):
+            self._put(url, data)
+        return url
+
+    def read(self, url: str) -> bytes:
+        """The bytes of an image. Raises NotFound, BadInput (no such kind of URL), Mismatch (bytes changed on disk)."""
+        match = _parsed(url)
+        try:
+            data: bytes = self._fs.cat_file(self._path(url))
+        except FileNotFoundError as error:
+            raise NotFound("an image of the catalogue is missing", got=url, next="restore the image folder") from error
+        got = hashlib.sha256(data).hexdigest()
+        if got != match["digest"]:
+            raise Mismatch(
+                "an image's bytes changed after it was taken in", got=got[:12], expected=match["digest"][:12],
+                next="restore the image folder",
+            )  # fmt: skip
+        return data
+
+    def local_path(self, url: str) -> Path | None:
+        """Where the image lies when the root is a local folder, for workers that read files; None elsewhere."""
+        _parsed(url)
+        return Path(self._path(url)) if self._local else None
+
+    def flush(self) -> None:
+        """Return when everything written so far would survive a power cut. Called before a row names an image."""
+        if self._local and hasattr(os, "sync"):
+            os.sync()
+
+    def _path(self, url: str) -> str:
+        return f"{self._root}/{url}"
+
+    def _holds(self, url: str, size: int) -> bool:
+        try:
+            return bool(self._fs.size(self._path(url)) == size)
+        except FileNotFoundError:
+            return False
+
+    def _put(self, url: str, data: bytes) -> None:
+        folder = self._path(url[:2])
+        if folder not in self._folders:
+            self._fs.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        if not self._renames:
+            self._fs.pipe_file(self._path(url), data)
+            return
+        working = f"{folder}/.{uuid.uuid4().hex}.part"
+        try:
+            self._fs.pipe_file(working, data)
+            self._fs.mv(working, self._path(url))
+        except OSError as error:
+            if self._fs.exists(working):
+                self._fs.rm_file(working)
+            raise BadInput(
+                "an image could not be written", got=error.strerror or type(error).__name__,
+                next="free space in the image folder and repeat the step",
+            ) from error  # fmt: skip
+
+
+def _parsed(url: str) -> re.Match[str]:
+    match = NAME.fullmatch(url)
+    if match is None:
+        raise BadInput("not an image of a catalogue", got=url[:80], expected="ab/<64 hex digits>.<ending>")
+    return match
