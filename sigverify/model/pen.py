@@ -8,45 +8,63 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sigverify.config import AugmentationSettings
 
 _PALEST = 0.6  # of full ink
-_WEIGHTS = (1.0, 4.0, 6.0, 4.0, 1.0)  # binomial smoothing, sigma 1 px
 
 
 def change_pens(images: Tensor, settings: AugmentationSettings, generator: torch.Generator) -> Tensor:
     """Images (n, 1, h, w) float in [0, 1], ink-positive; each is redrawn with probability `stroke_change`.
 
-    Redrawing moves the stroke's edge by up to about one pixel either way. A thin stroke becomes fainter at its edges
-    but never vanishes: ink is measured against the strongest ink nearby, not against a fixed level.
+    Redrawing moves the stroke's edge by up to about one pixel either way and pales the ink to 60 % at most. A thin
+    stroke becomes fainter at its edges but never vanishes: ink is measured against the strongest ink nearby.
     """
     if settings.stroke_change <= 0:
         return images
-    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device)
-    changed = drawn[0] < settings.stroke_change
+    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator)
+    changed = (drawn[0] < settings.stroke_change).flatten()
     level = drawn[1] * 2 - 1  # -1 thinnest, +1 thickest
-    redrawn = torch.where(level > 0, _thicker(images, level), _thinner(images, -level))
-    ink = 1 - (1 - _PALEST) * drawn[2]
-    return torch.where(changed, redrawn * ink, images)
+    ink = (1 - (1 - _PALEST) * drawn[2]).to(images.device)
+    images = images.clone()
+    for rows, redraw in ((changed & (level.flatten() >= 0), thicker), (changed & (level.flatten() < 0), thinner)):
+        if rows.any():
+            share = level[rows].abs().to(images.device)
+            rows = rows.to(images.device)
+            images[rows] = redraw(images[rows], share) * ink[rows]
+    return images
 
 
-def _thicker(images: Tensor, share: Tensor) -> Tensor:
+def thicker(images: Tensor, share: Tensor) -> Tensor:
     """A share (0..1) of the way to strokes one pixel wider on each side."""
-    wide = functional.max_pool2d(images, 3, stride=1, padding=1)
-    return images + share.clamp(min=0) * (wide - images)
+    return torch.lerp(images, strongest_near(images), share)
 
 
-def _thinner(images: Tensor, share: Tensor) -> Tensor:
+def thinner(images: Tensor, share: Tensor) -> Tensor:
     """A share (0..1) of the way to the ridge of the smoothed ink: where it is close to the strongest within 2 px."""
-    smooth = _smoothed(images)
-    strongest = functional.max_pool2d(smooth, 5, stride=1, padding=2)
-    ridge = ((smooth / strongest.clamp(min=1e-3) - 0.7) / 0.25).clamp(0, 1)
-    return images * (1 - share.clamp(min=0) * (1 - ridge))
+    smooth = smoothed(smoothed(images))
+    strongest = strongest_near(strongest_near(smooth)).clamp_(min=1e-3)
+    ridge = smooth.div_(strongest).sub_(0.7).div_(0.25).clamp_(0, 1)
+    return images * torch.lerp(torch.ones_like(ridge), ridge, share)
 
 
-def _smoothed(images: Tensor) -> Tensor:
-    weights = torch.tensor(_WEIGHTS, dtype=images.dtype, device=images.device) / sum(_WEIGHTS)
-    rows = functional.conv2d(images, weights.view(1, 1, 5, 1), padding=(2, 0))
-    return functional.conv2d(rows, weights.view(1, 1, 1, 5), padding=(0, 2))
+def strongest_near(images: Tensor) -> Tensor:
+    """The maximum of each 3 x 3 neighbourhood: max_pool2d of stride 1, ten times as fast on a CPU."""
+    rows = images.clone()
+    torch.maximum(rows[..., 1:, :], images[..., :-1, :], out=rows[..., 1:, :])
+    torch.maximum(rows[..., :-1, :], images[..., 1:, :], out=rows[..., :-1, :])
+    both = rows.clone()
+    torch.maximum(both[..., 1:], rows[..., :-1], out=both[..., 1:])
+    torch.maximum(both[..., :-1], rows[..., 1:], out=both[..., :-1])
+    return both
+
+
+def smoothed(images: Tensor) -> Tensor:
+    """Binomial smoothing (1 2 1)/4 along both axes; paper outside."""
+    rows = images * 0.5
+    rows[..., 1:, :].add_(images[..., :-1, :], alpha=0.25)
+    rows[..., :-1, :].add_(images[..., 1:, :], alpha=0.25)
+    both = rows * 0.5
+    both[..., 1:].add_(rows[..., :-1], alpha=0.25)
+    both[..., :-1].add_(rows[..., 1:], alpha=0.25)
+    return both

@@ -32,7 +32,7 @@ from sigverify.model.interruption import Interrupt, held_interrupt
 from sigverify.model.loading import Loader
 from sigverify.model.losses import identity_loss, triplet_loss
 from sigverify.model.mining import cosine_distance, hardness, mine
-from sigverify.model.numerics import mixed_precision, repeatable
+from sigverify.model.numerics import kept_memory, mixed_precision, repeatable
 from sigverify.model.schedule import learning_rate, progress
 from sigverify.model.seeds import seed_at
 from sigverify.model.validation import validate
@@ -91,7 +91,7 @@ def train(
     """
     _check(settings, validation)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    with repeatable(place):
+    with repeatable(place), kept_memory(place):
         identity, state = run_identity(settings, data, initial), new_state(settings, place, initial)
         if not (resume and restore_checkpoint(state, out, identity)):
             refuse_unfinished(out)
