@@ -79,6 +79,18 @@ def test_a_run_on_demand_completes(server: Server) -> None:
     assert ended["name"].startswith("ingest 2")
 
 
+def test_a_backfill_asks_once_for_each_working_day(server: Server) -> None:
+    command = [sys.executable, "-m", "flows.backfill", "2026-11-13", "2026-11-16"]  # Friday to Monday
+    said = [
+        subprocess.run(command, cwd=ROOT, env=server.environment, check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    ]
+    assert [line.split()[0] for line in said[0].splitlines()] == ["2026-11-13", "2026-11-16"]
+    assert said[0] == said[1]
+    run = end_of(server, said[0].split()[-1])
+    assert (run["state"]["type"], run["name"]) == ("COMPLETED", "ingest 2026-11-16"), server.logs(run["id"])
+
+
 def test_the_automation_for_dead_hosts_can_be_created(server: Server) -> None:
     server.prefect("automation", "create", "--from-file", "prefect-automations.yaml")
     found = server.ask("/automations/filter", {})
