@@ -19,6 +19,7 @@ from sigverify.retraining import Progress, Retrained, finish, provisional, synth
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
+WRITERS_IN_MEMORY = 250  # raw scans of so many at a time
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class SyntheticPlan:
     genuine: int = 8
     forgeries: int = 8
     seed: int = 1
+    long_side_px: int = 400  # of the scans drawn
     omniglot_words: int = 0  # word writers made from Omniglot drawings; 0 = none
     calibration_writers: int = 60
 
@@ -109,30 +111,40 @@ def synthetic_set(
 ) -> SignatureSet:
     """Drawn and prepared training signatures; read again from ``out/drawn.npz`` when the same plan drew them before."""
     from sigverify.config import digest
-    from sigverify.scans.prepare import prepare
-    from sigverify.synthesis.sets import draw_signatures
 
     key = digest({"plan": to_dict(plan), "preprocessing": to_dict(preprocessing)})
     held = out / f"drawn-{key}.npz"
     if held.exists():
         with np.load(held, allow_pickle=False) as file:
             return SignatureSet(file["images"], file["writer"], file["forged"])
+    chunks = [_draw(preprocessing, plan, first, workers, say) for first in range(0, plan.writers, WRITERS_IN_MEMORY)]
+    data = join_sets(chunks)
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(held, images=data.images, writer=data.writer, forged=data.forged)
+    return SignatureSet(data.images, data.writer, data.forged)
+
+
+def _draw(
+    preprocessing: PreprocessingSettings, plan: SyntheticPlan, first: int, workers: int, say: Progress
+) -> SignatureSet:
+    """Writers `first` to `first` + WRITERS_IN_MEMORY, drawn and prepared; raw scans are not kept."""
+    from sigverify.scans.prepare import prepare
+    from sigverify.synthesis.sets import draw_signatures
+
     drawn = draw_signatures(
-        plan.writers,
+        min(WRITERS_IN_MEMORY, plan.writers - first),
         plan.genuine,
         plan.forgeries,
-        seed=plan.seed,
+        seed=plan.seed * 1_000_000 + first,
         workers=workers,
-        on_progress=lambda done, total: say("drawing signatures", done / total),
+        long_side_px=plan.long_side_px,
+        on_progress=lambda done, _: say("drawing signatures", (first + done) / plan.writers),
     )
     prepared = [prepare(image, preprocessing) for image in drawn.images]
     kept = np.array([p.image is not None for p in prepared], dtype=bool)
     images = np.stack([p.image for p in prepared if p.image is not None])
     forged = np.array([label is Label.SKILLED_FORGERY for label in drawn.label], dtype=bool)[kept]
-    writer = np.asarray(drawn.writer, dtype=np.int64)[kept]
-    out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(held, images=images, writer=writer, forged=forged)
-    return SignatureSet(images, writer, forged)
+    return SignatureSet(images, np.asarray(drawn.writer, dtype=np.int64)[kept], forged)
 
 
 def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan) -> SignatureSet:
@@ -140,4 +152,3 @@ def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: Synthet
     from sigverify.model.omniglot import load_omniglot
 
     return load_omniglot(path, preprocessing, mode="word", n_words=plan.omniglot_words, seed=plan.seed)
-

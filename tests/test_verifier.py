@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from sigverify.synthesis.sets import draw_signatures
 
 from sigverify.config import EncoderSettings, OperatingPoint, Policy, Thresholds, VerifierSettings
 from sigverify.errors import BadInput, Mismatch, NotFound
 from sigverify.model.encoder import build_encoder, save_weights
 from sigverify.records import Outcome, Reason, Template
+from sigverify.synthesis.sets import draw_signatures
 from sigverify.verifier import COHORT, SETTINGS, WEIGHTS, Verifier
 
 ENCODER = EncoderSettings(backbone="mobilenetv3_small_050", embedding_dim=16)
