@@ -27,8 +27,6 @@ import numpy as np
 from sigverify.config import VerifierSettings, digest, from_dict, to_dict
 from sigverify.errors import BadInput, Mismatch, NotFound
 from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template
-from sigverify.scans.fingerprint import NEAR_COPY, similarity
-from sigverify.scans.prepare import prepare_file, prepare_many
 from sigverify.scoring.operating_point import decide, probability, thresholds_for
 from sigverify.scoring.scorer import Scorer
 
@@ -155,6 +153,8 @@ class Verifier:
 
     def prepare(self, source: Scan, page: int = 0) -> Preparation:
         """One scan (bytes or a path) to the network's input, or the reason why not."""
+        from sigverify.scans.prepare import prepare_file
+
         return prepare_file(source, self.settings.preprocessing, page)
 
     def prepare_many(
@@ -165,6 +165,8 @@ class Verifier:
         on_progress: Callable[[int], None] | None = None,
     ) -> list[Preparation]:
         """As `prepare`, for many, in order; `workers` > 1 uses that many processes."""
+        from sigverify.scans.prepare import prepare_many
+
         return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
 
     def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
@@ -233,6 +235,8 @@ class Verifier:
         return Verification(decision, chance, asked, prepared, self.settings.operating_point.provisional, self.version)
 
     def _verify_prepared(self, query: Preparation, usable: Sequence[tuple[int, Preparation]]) -> Decision:
+        from sigverify.scans.fingerprint import NEAR_COPY, similarity
+
         ids = tuple(str(i + 1) for i, _ in usable)
         if query.image is None:
             failure = query.failure or Reason.UNREADABLE
