@@ -1,4 +1,4 @@
-"""Work spread over processes, in order. A job that kills its process (a decoder's crash) costs that job, not the rest."""
+"""Work spread over processes, in order. A job that kills its process (a decoder's crash) costs that job alone."""
 
 from __future__ import annotations
 
