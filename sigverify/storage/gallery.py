@@ -89,7 +89,7 @@ def find_gallery(store: Store, encoder_id: str, verifier_version: str) -> str:
 
 
 def reference_marks(store: Store, gallery_id: str) -> pd.DataFrame:
-    """Every reference of a gallery, to find copies: writer_id, reference_id, digest, fingerprint (bytes, b"" = none)."""
+    """Every reference of a gallery, to find copies: writer_id, reference_id, digest, fingerprint (b"" = none)."""
     import pandas as pd
 
     columns = (templates.c.writer_id, templates.c.reference_ids, templates.c.digests, templates.c.fingerprints)

@@ -19,6 +19,8 @@ NAME = re.compile(r"[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})(?P<suffix>\.[a-z0-9]{1,
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}  # a put is whole or not at all
 
+SYNC_EACH = 100  # files; more are written out by one sync of the machine
+
 
 class Images:
     """The image root of a catalogue; URLs are relative to it."""
@@ -32,6 +34,7 @@ class Images:
         self._renames = not protocols & OBJECT_STORES
         self._local = "file" in protocols
         self._folders: set[str] = set()
+        self._pending: set[str] = set()  # local files not yet known to be on the disk
 
     def write(self, data: bytes, suffix: str = "") -> str:
         """Keep `data` under its digest and return the relative URL; already there: nothing happens.
@@ -68,9 +71,17 @@ class Images:
         return Path(self._path(url)) if self._local else None
 
     def flush(self) -> None:
-        """Return when everything written so far would survive a power cut. Called before a row names an image."""
-        if self._local and hasattr(os, "sync"):
-            os.sync()
+        """Return when every image this object wrote would survive a power cut. Called before a row names them."""
+        pending, self._pending = self._pending, set()
+        if len(pending) > SYNC_EACH:
+            os.sync()  # one wait for all: thousands of single ones take many seconds
+            return
+        for path in sorted(pending | {str(Path(p).parent) for p in pending}):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def _path(self, url: str) -> str:
         return f"{self._root}/{url}"
@@ -93,6 +104,8 @@ class Images:
         try:
             self._fs.pipe_file(working, data)
             self._fs.mv(working, self._path(url))
+            if self._local:
+                self._pending.add(self._path(url))
         except OSError as error:
             if self._fs.exists(working):
                 self._fs.rm_file(working)

@@ -98,7 +98,7 @@ class Store:
     def signatures(
         self, *, datasets: Sequence[str] | None = None, writer_ids: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """The signatures table (columns of tables.signatures), ordered by signature_id; all, or some sets or writers."""
+        """The signatures table (columns of tables.signatures) by signature_id; all, or some sets or writers."""
         import pandas as pd
 
         statement = sa.select(signatures)

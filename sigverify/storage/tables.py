@@ -53,6 +53,8 @@ batches = sa.Table(
     sa.Column("declared_minor", sa.BigInteger),
     sa.Column("currency", sa.String),
     sa.Column("received_count", sa.Integer, nullable=False, default=0),  # manifest rows
+    sa.Column("received_minor", sa.JSON, nullable=False, default=dict),  # {currency: sum over the manifest rows}
+    sa.Column("received_unreadable", sa.Integer, nullable=False, default=0),  # manifest rows without a readable amount
     sa.Column("trailer_problems", sa.JSON, nullable=False, default=list),
     sa.Column("verifier_version", sa.String),  # frozen when the batch is first opened for verification
     sa.Column("policy_version", sa.String),
@@ -68,7 +70,7 @@ items = sa.Table(
     sa.Column("item_id", sa.String, primary_key=True),  # the bank's id of the presented item
     sa.Column("batch_id", sa.String, nullable=False, index=True),
     sa.Column("row_number", sa.Integer, nullable=False),  # in the manifest, first data row = 1
-    sa.Column("writer_id", sa.String, nullable=False),  # the claimed writer
+    sa.Column("writer_id", sa.String, nullable=False, index=True),  # the claimed writer
     sa.Column("image_url", sa.String, nullable=False),
     sa.Column("digest", sa.String, nullable=False, index=True),
     sa.Column("fingerprint", sa.LargeBinary),  # filled when the item is first prepared
