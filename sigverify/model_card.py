@@ -13,7 +13,7 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
     settings, pre = verifier.settings, verifier.settings.preprocessing
     parts = [
         f"# Verifier {settings.name}",
-        f"- Encoder: timm `{settings.encoder.backbone}`, projection to {settings.encoder.embedding_dim} numbers, unit norm",
+        f"- Encoder: timm `{settings.encoder.backbone}`, {settings.encoder.embedding_dim} numbers, unit norm",
         f"- Encoder id: `{verifier.encoder_id}`, weights SHA-256 `{verifier.weights_sha256[:16]}...`",
         f"- Input: {pre.lane} lane, {pre.canvas_height_px} x {pre.canvas_width_px} px, ink {pre.ink}, stroke width "
         + (f"redrawn {pre.stroke_width_px} px" if pre.stroke_width_px > 0 else "as scanned"),
@@ -48,7 +48,8 @@ def _operating_point(verifier: Verifier) -> list[str]:
     marked = " **Provisional**: not chosen on a bank's own signatures." if point.provisional else ""
     lines.append(
         f"Policy {point.policy.name} {point.policy.version}: far_skilled <= {point.policy.max_far_skilled:.2%}, "
-        f"far_random <= {point.policy.max_far_random:.2%}, automatic rejections of genuine <= {point.policy.max_frr_auto:.2%}. "
+        f"far_random <= {point.policy.max_far_random:.2%}, genuine rejected automatically "
+        f"<= {point.policy.max_frr_auto:.2%}. "
         f"Chosen on {point.chosen_on} ({point.n_writers} writers).{marked}"
     )
     lines += ["", "| references | accept at | reject below | far_skilled | far_random | genuine not accepted |"]

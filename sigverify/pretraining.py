@@ -149,6 +149,6 @@ def _draw(
 
 def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan) -> SignatureSet:
     """Words joined from Omniglot characters of one drawer; the same word by another drawer is its skilled forgery."""
-    from sigverify.model.omniglot import load_omniglot
+    from sigverify.model.omniglot import WordSettings, load_omniglot
 
-    return load_omniglot(path, preprocessing, mode="word", n_words=plan.omniglot_words, seed=plan.seed)
+    return load_omniglot(path, preprocessing, words=WordSettings(writers=plan.omniglot_words, seed=plan.seed))

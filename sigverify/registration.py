@@ -44,7 +44,9 @@ def register_retrained(
         tags={"verifier_version": verifier.version, "terms": verifier.settings.terms},
     )
     run_id = registry.log_run(experiment, verifier.version, evidence, done.bundle)
-    shown = {k: results[k] for k in ("skilled_eer", "random_eer", "intervals", "counts") if k in results}
+    shown: dict[str, Any] = {
+        k: results[k] for k in ("skilled_eer", "random_eer", "intervals", "counts") if k in results
+    }
     return registry.register(run_id, done.bundle, name, describe(verifier, shown))
 
 

@@ -115,29 +115,10 @@ def finish(verifier: Verifier, out: Path) -> Path:
 
 
 def writers_of(frame: pd.DataFrame, part: Part) -> list[str]:
-    """The catalogue's writers that belong to a part, sorted.
+    """The catalogue's writers that belong to a part (evaluation.parts), sorted."""
+    from sigverify.evaluation.parts import writers_in_part
 
-    A protocol's word counts where it names the writer (CEDAR: fold 0 test, fold 1 calibration, the others train);
-    any other writer falls by the digest of its id: 70 % train, 15 % calibration, 15 % test, for ever the same.
-    """
-    from sigverify.evaluation.parts import load_parts
-
-    named = load_parts().set_index("writer_id")
-    chosen = []
-    for writer in sorted(frame.writer_id.unique()):
-        told = named.loc[writer] if writer in named.index else None
-        if _part_of(writer, told) is part:
-            chosen.append(writer)
-    return chosen
-
-
-def _part_of(writer: str, told: Any) -> Part:
-    if told is not None and str(told["part"]) in set(Part):
-        return Part(str(told["part"]))
-    if told is not None:
-        return {0: Part.TEST, 1: Part.CALIBRATION}.get(int(told["fold"]), Part.TRAIN)
-    share = int(digest({"writer": writer}, 8), 16) / 16**8
-    return Part.TRAIN if share < 0.70 else Part.CALIBRATION if share < 0.85 else Part.TEST
+    return writers_in_part(sorted(frame.writer_id.unique()), part)
 
 
 def signature_set(
@@ -148,10 +129,12 @@ def signature_set(
     from sigverify.scans.prepare import prepare_many
 
     rows = frame[frame.duplicate_of.isna()]
-    total = max(len(rows), 1)
     sources = [store.read_image(url) for url in rows.image_url]
     prepared = prepare_many(
-        sources, settings.preprocessing, workers=workers, on_progress=lambda n: say("preprocessing", n / total)
+        sources,
+        settings.preprocessing,
+        workers=workers,
+        on_progress=lambda done, total: say("preprocessing", done / total),
     )
     kept = np.array([p.image is not None for p in prepared], dtype=bool)
     images = np.stack([p.image for p in prepared if p.image is not None])

@@ -162,7 +162,7 @@ class Verifier:
         sources: Sequence[Scan],
         pages: Sequence[int] | None = None,
         workers: int = 0,
-        on_progress: Callable[[int], None] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> list[Preparation]:
         """As `prepare`, for many, in order; `workers` > 1 uses that many processes."""
         from sigverify.scans.prepare import prepare_many
