@@ -1,0 +1,1 @@
+"""The data contracts: one ODCS document for each table that crosses a boundary, and the examples that test it."""
