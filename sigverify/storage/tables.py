@@ -31,6 +31,13 @@ signatures = sa.Table(
     sa.Column("added_at", sa.String, nullable=False),
 )
 
+writers = sa.Table(
+    "writers",
+    metadata,
+    sa.Column("writer_id", sa.String, primary_key=True),  # known to the bank, with or without references
+    sa.Column("added_at", sa.String, nullable=False),
+)
+
 near_duplicates = sa.Table(
     "near_duplicates",
     metadata,
