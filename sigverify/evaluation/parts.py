@@ -20,8 +20,8 @@ def load_parts() -> pd.DataFrame:
     import pandas as pd
 
     with files("sigverify.evaluation").joinpath("protocols/writer_parts.csv").open(encoding="utf-8") as file:
-        frame = pd.read_csv(file, dtype={"dataset": str, "writer_id": str, "part": str, "fold": "Int64"})
-    frame["writer_id"] = frame["dataset"] + "/" + frame["writer_id"]
+        frame = pd.read_csv(file, dtype=str)
+    frame = frame.assign(writer_id=frame["dataset"] + "/" + frame["writer_id"], fold=frame["fold"].astype("Int64"))
     return frame[["writer_id", "part", "fold"]]
 
 

@@ -49,7 +49,7 @@ def read_scan(source: bytes | str | Path, settings: PreprocessingSettings, page:
     Raises BadScan with the reason: empty_file, file_too_large, not_an_image, too_many_pixels, truncated, unreadable,
     file_missing. Nothing is decoded before the header's size is known to be within `settings.max_pixels`.
     """
-    data = _read_bytes(source, settings)
+    data = read_file(source, settings)
     with _opened(data, settings) as picture:
         _turn_to(picture, page, settings)
         with _reasons():
@@ -78,7 +78,8 @@ def pixel_digest(image: Image) -> str:
     return digest.hexdigest()
 
 
-def _read_bytes(source: bytes | str | Path, settings: PreprocessingSettings) -> bytes:
+def read_file(source: bytes | str | Path, settings: PreprocessingSettings) -> bytes:
+    """A file's bytes, refused before reading when empty, too large or no ordinary file (BadScan)."""
     if isinstance(source, bytes):
         return source
     try:
