@@ -183,10 +183,10 @@ class Registry:
         return str(self._client.create_experiment(name, artifact_location=place))
 
     def _aliases(self, name: str) -> dict[str, str]:
-        return dict(self._client.get_registered_model(name).aliases)
+        return {alias: str(v) for alias, v in self._client.get_registered_model(name).aliases.items()}
 
     def _registered(self, found: Any) -> Registered:
-        aliases = tuple(sorted(a for a, v in self._aliases(found.name).items() if str(v) == str(found.version)))
+        aliases = tuple(sorted(a for a, v in self._aliases(found.name).items() if v == str(found.version)))
         tags = dict(found.tags or {})
         return Registered(
             name=found.name,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigverify.config import OperatingPoint, Policy, TrainingSettings, VerifierSettings, digest, to_dict
+from sigverify.config import OperatingPoint, Policy, TrainingSettings, VerifierSettings, to_dict
 from sigverify.errors import TooFewWriters
 from sigverify.model_card import write_card
 from sigverify.records import Label, Part

@@ -1,0 +1,90 @@
+"""The command line as a user meets it: help, laziness, exit codes, JSON, from nothing to a judged verifier."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image as Picture
+
+from sigverify.synthesis.sets import draw_signatures
+
+COMMANDS = [
+    ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["verify"], ["verify-one"], ["benchmark"], ["calibrate"],
+    ["train"], ["models", "list"], ["models", "show"], ["models", "promote"],
+]  # fmt: skip
+
+
+def run(*arguments, expect=0):
+    done = subprocess.run(
+        [sys.executable, "-c", "from sigverify.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == expect, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+    return done
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps_with_an_example(command):
+    text = run(*command, "--help").stdout
+    assert f"Example: sigverify {' '.join(command)}" in " ".join(text.split())
+
+
+def test_help_loads_nothing_heavy():
+    heavy = ("torch", "timm", "mlflow", "prefect", "pandas", "skimage", "sklearn", "matplotlib")
+    code = (
+        "import sys, typer.testing, sigverify.cli as c; typer.testing.CliRunner().invoke(c.app, ['--help']);"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_errors_are_one_line_with_their_exit_code(tmp_path):
+    done = run("benchmark", "--data", tmp_path / "nowhere", expect=3)
+    assert done.stdout == "" and done.stderr.startswith("sigverify: ") and done.stderr.count("\n") == 1
+    run("models", "show", "nonsense", "--tracking", f"sqlite:///{tmp_path}/m.db", expect=2)
+    run("train", "--out", tmp_path / "x", expect=2)
+    run("verify-one", tmp_path / "q.png", "--references", tmp_path / "r.png", expect=3)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """4 genuine signatures and one skilled forgery of a synthetic writer, as PNG files."""
+    folder = tmp_path_factory.mktemp("scans")
+    paths = []
+    for i, image in enumerate(draw_signatures(1, 4, 1, seed=5).images):
+        paths.append(folder / f"{i}.png")
+        Picture.fromarray(image).save(paths[-1])
+    return paths
+
+
+def test_one_query_beside_its_references(scans):
+    done = subprocess.run(
+        [sys.executable, "-c", "from sigverify.cli import main; main()", "verify-one", str(scans[0]), "--references",
+         *map(str, scans[1:4]), "--json"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    answer = json.loads(done.stdout)
+    assert done.returncode == (0 if answer["outcome"] == "accept" else 10)
+    assert answer["n_references"] == 3 == len(answer["reference_scores"])
+    assert answer["reject_threshold"] <= answer["accept_threshold"] and answer["provisional"] is True
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
+    data, tracking = tmp_path / "data", f"sqlite:///{tmp_path}/mlflow.db"
+    run("synthesise", "--into", data, "--writers", 24, "--genuine", 12, "--forgeries", 6, "--seed", 3)
+    measured = json.loads(run("benchmark", "--data", data, "--references", "1,5", "--draws", 3, "--json").stdout)
+    assert set(measured["skilled_eer"]) == {"1", "5"} == set(measured["random_eer"])
+    assert all(0 <= rate <= 100 for rate in measured["skilled_eer"].values())
+    run("train", "-c", data, "--initial", "default", "--steps", 2, "--out", tmp_path / "t", "--name", "t", expect=3)
+    bundle = tmp_path / "calibrated"
+    run("calibrate", "-c", data, "--policy", '{"min_calibration_writers": 200}', "--out", bundle, expect=5)
+    made = run("calibrate", "-c", data, "--out", bundle, "--register", "bank", "--tracking", tracking, "--json")
+    assert json.loads(made.stdout)["operating_point"]["provisional"] is False
+    run("models", "promote", "models:/bank@challenger", "--approved-by", "desk", "--tracking", tracking)
+    listed = json.loads(run("models", "list", "--tracking", tracking, "--json").stdout)
+    assert listed[0]["aliases"] == ["challenger", "champion"]
