@@ -33,7 +33,7 @@ class PreprocessingSettings:
     min_ink_px: int = 150  # less ink than this is a blank scan (at 640 px long side)
     min_side_px: int = 24  # scans smaller than this on either side are too small
     max_ink_fraction: float = 0.45  # more ink than this inside the scan is a too dark scan
-    max_border_share: float = 0.06  # share of ink lying on the scan's border above which the signature is cut off
+    max_border_share: float = 0.03  # share of the strokes' length on the scan's border above which it is cut off
     max_pixels: int = 64_000_000  # a larger header is refused before decoding
     max_file_bytes: int = 32_000_000
 
