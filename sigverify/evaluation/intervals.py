@@ -7,7 +7,7 @@ product of their counts (the pigeonhole bootstrap: Owen 2007, "The pigeonhole bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,32 @@ def bootstrap_over_writers(
 
     Resamples in which a side has no trial are left out. Raises BadInput for fewer than two writers.
     """
-    codes = _Codes(genuine, impostor)
+    drawn = bootstrap_draws(genuine, impostor, statistics, resamples=resamples, seed=seed)
+    return {name: percentile_interval(values, level) for name, values in drawn.items()}
+
+
+def bootstrap_draws(
+    genuine: WrittenScores,
+    impostor: WrittenScores,
+    statistics: Mapping[str, Statistic],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    writers: Sequence[str] | None = None,
+) -> dict[str, Scores]:
+    """The statistics of each resample, (resamples,) each; NaN where a side has no trial.
+
+    Two calls with the same seed and the same `writers` (a superset of those involved) resample the same writers, so
+    their differences and ratios are paired.
+    """
+    codes = _Codes(genuine, impostor, writers=writers)
     ranking = Ranking(genuine.score, impostor.score)
     drawn: dict[str, list[float]] = {name: [] for name in statistics}
     for counts in writer_counts(codes.n_writers, resamples, seed):
         curve = ranking.curve(codes.weights(counts, 0), codes.weights(counts, 1))
         for name, statistic in statistics.items():
             drawn[name].append(statistic(curve))
-    return {name: percentile_interval(values, level) for name, values in drawn.items()}
+    return {name: np.array(values, np.float64) for name, values in drawn.items()}
 
 
 def bootstrap_rate(
@@ -117,11 +135,12 @@ def with_resolution(interval: Interval, n_genuine: int, n_impostor: int) -> Inte
 class _Codes:
     """Writers of several groups of trials as integers, and each trial's weight in a resample."""
 
-    def __init__(self, *groups: WrittenScores) -> None:
+    def __init__(self, *groups: WrittenScores, writers: Sequence[str] | None = None) -> None:
         columns = [
             [np.asarray(c).astype(str) for c in (g.writer_id, g.query_writer_id) if c is not None] for g in groups
         ]
-        names = np.unique(np.concatenate([c for held in columns for c in held]))
+        extra = [np.asarray(writers).astype(str)] if writers is not None else []
+        names = np.unique(np.concatenate([*(c for held in columns for c in held), *extra]))
         self.n_writers = len(names)
         self._groups = [[np.searchsorted(names, c) for c in held] for held in columns]
 

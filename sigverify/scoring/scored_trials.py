@@ -19,8 +19,8 @@ class ScoredTrials:
     """One entry a trial, all arrays (t,).
 
     `score` higher is more genuine; `kind` TrialKind values; `writer_id` the claimed writer; `n_references` 1 or more;
-    `query_id` the questioned signature and `query_writer_id` who really made it or whom it imitates
-    (both optional: without them a trial's own position and the claimed writer stand in).
+    `query_id` the questioned signature, `query_writer_id` who made it or whom it imitates, `draw` which drawing of
+    references (all three optional: without them a trial's own position, the claimed writer and 0 stand in).
     """
 
     score: npt.NDArray[np.float64]
@@ -29,13 +29,17 @@ class ScoredTrials:
     n_references: npt.NDArray[np.int64]
     query_id: Strings = field(default_factory=lambda: np.empty(0, np.str_))
     query_writer_id: Strings = field(default_factory=lambda: np.empty(0, np.str_))
+    draw: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "score", np.asarray(self.score, np.float64))
         for name in ("kind", "writer_id", "query_id", "query_writer_id"):
             object.__setattr__(self, name, np.asarray(getattr(self, name), np.str_))
         object.__setattr__(self, "n_references", np.asarray(self.n_references, np.int64))
+        object.__setattr__(self, "draw", np.asarray(self.draw, np.int64))
         n = len(self.score)
+        if not len(self.draw):
+            object.__setattr__(self, "draw", np.zeros(n, np.int64))
         if not len(self.query_id):
             object.__setattr__(self, "query_id", np.arange(n).astype(np.str_))
         if not len(self.query_writer_id):

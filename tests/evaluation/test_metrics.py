@@ -171,4 +171,4 @@ def test_calibration_error_of_right_and_wrong_probabilities():
     floor = calibration_error_floor(chance, truth)
     assert calibration_error(chance, truth) == pytest.approx(floor, abs=0.01)
     assert calibration_error(np.where(chance > 0.5, 1.0, 0.0), truth) == pytest.approx(0.25, abs=0.02)
-    assert calibration_error(np.full(10, 0.5), np.arange(10) < 5) == 0
+    assert calibration_error(np.full(10, 0.5), np.arange(10) < 5) == pytest.approx(0)  # ties share a bin

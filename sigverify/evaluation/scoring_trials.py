@@ -1,0 +1,39 @@
+"""Trials and embeddings to scored trials: where evaluation meets the scoring code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sigverify.evaluation.intervals import WrittenScores
+from sigverify.evaluation.trials import Trials
+from sigverify.records import Floats, TrialKind
+from sigverify.scoring.scored_trials import ScoredTrials
+
+
+def rows_of(trials: Trials, signature_ids: Any) -> np.ndarray:
+    """Where each of the trials' signatures stands in a table with these ids: (n,) int64."""
+    place = {str(name): i for i, name in enumerate(signature_ids)}
+    return np.array([place[name] for name in trials.signature_id.tolist()], np.int64)
+
+
+def score_trials(scorer: Any, trials: Trials, embeddings: Floats, signature_ids: Any) -> ScoredTrials:
+    """Scores of all trials; `embeddings` (n, d) belong to `signature_ids` (n,)."""
+    held = embeddings[rows_of(trials, signature_ids)]
+    return ScoredTrials(
+        score=scorer.score_trials(held, trials.references, trials.query, trials.template),
+        kind=trials.kind,
+        writer_id=trials.template_writer[trials.template],
+        n_references=np.full(len(trials), trials.n_references, np.int64),
+        query_id=trials.signature_id[trials.query],
+        query_writer_id=trials.writer_id[trials.query],
+        draw=trials.draw[trials.template],
+    )
+
+
+def written(trials: ScoredTrials, kind: TrialKind) -> WrittenScores:
+    """Scores of one kind with the writers they involve, for the bootstrap."""
+    part = trials.of(kind)
+    both = kind is TrialKind.RANDOM_FORGERY
+    return WrittenScores(part.score, part.writer_id, part.query_writer_id if both else None)
