@@ -41,7 +41,7 @@ class Totals:
 
     def text(self) -> str:
         """``12 (1,234.50 EUR + 3 unreadable)``."""
-        parts = [_money(minor, currency) for currency, minor in sorted(self.minor.items())]
+        parts = [money(minor, currency) for currency, minor in sorted(self.minor.items())]
         parts += [f"{self.unreadable} unreadable"] if self.unreadable else []
         return f"{self.count}" + (f" ({' + '.join(parts)})" if parts else "")
 
@@ -137,7 +137,7 @@ def _differences(received: Totals, found: Iterable[Totals]) -> list[str]:
     for currency in sorted({*received.minor, *right.minor}):
         left, have = received.minor.get(currency, 0), right.minor.get(currency, 0)
         if left != have:
-            problems.append(f"{_money(left, currency)} received, {_money(have, currency)} accounted for")
+            problems.append(f"{money(left, currency)} received, {money(have, currency)} accounted for")
     return problems
 
 
@@ -157,8 +157,8 @@ def _trailer_problems(batch: Batch, received: Totals) -> list[str]:
         return problems
     have = received.minor.get(batch.currency, 0)
     if batch.declared_minor != have:
-        declared = _money(batch.declared_minor, batch.currency)
-        problems.append(f"the trailer declares {declared}, received {_money(have, batch.currency)}")
+        declared = money(batch.declared_minor, batch.currency)
+        problems.append(f"the trailer declares {declared}, received {money(have, batch.currency)}")
     others = sorted(set(received.minor) - {batch.currency})
     return problems + ([f"the trailer declares nothing for {', '.join(others)}"] if others else [])
 
@@ -168,7 +168,8 @@ def _open_ends(received: Totals, undecided: Totals) -> list[str]:
     return problems + ([f"{undecided.count} items undecided"] if undecided.count else [])
 
 
-def _money(minor: int, currency: str) -> str:
+def money(minor: int, currency: str) -> str:
+    """Minor units as people write them: ``1,234.50 EUR``, ``500 JPY``."""
     decimals = DECIMALS.get(currency, 2)
     sign, digits = "-" if minor < 0 else "", str(abs(minor)).rjust(decimals + 1, "0")
     whole, cents = (digits[:-decimals], f".{digits[-decimals:]}") if decimals else (digits, "")
