@@ -1,0 +1,187 @@
+"""One call from a catalogue and a verifier to figures that can be believed: trials, intervals, controls, counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigverify.config import OperatingPoint
+from sigverify.errors import TooFewWriters
+from sigverify.evaluation.controls import Control, nuisance_control, order_control, reference_control
+from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures, signatures_digest
+from sigverify.evaluation.figures import in_per_cent, measure, per_cent
+from sigverify.evaluation.intervals import bootstrap_over_writers
+from sigverify.evaluation.metrics import det_curve, eer_rate
+from sigverify.evaluation.protocols import Protocol, load_protocol, select_signatures
+from sigverify.evaluation.result import BenchmarkResult
+from sigverify.evaluation.scoring_trials import score_trials, written
+from sigverify.evaluation.trials import Trials, draw_trials
+from sigverify.records import Label, Part, TrialKind
+from sigverify.scoring.operating_point import thresholds_for
+from sigverify.scoring.scored_trials import ScoredTrials
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sigverify.storage.store import Store
+
+__all__ = ["BenchmarkResult", "run_benchmark"]
+
+CONTROL_REFERENCES = 5  # the number of references that controls 3 and 5 are run with, or the largest below it
+
+
+def run_benchmark(
+    store: Store,
+    verifier: Any,
+    protocol: str = "open",
+    part: Part | str | None = None,
+    fold: int | None = None,
+    writer_ids: Sequence[str] | None = None,
+    references: Sequence[int] | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    on_progress: Progress | None = None,
+    cache_dir: Path | None = None,
+) -> BenchmarkResult:
+    """Measure `verifier` on the writers a protocol names, or on a `part`, `fold` or `writer_ids` of them.
+
+    `references` and `draws` default to the protocol's. Nothing is trained and no threshold is chosen here.
+    A number of references that too few writers have signatures for becomes a note; TooFewWriters where none is left.
+    """
+    started = time.monotonic()
+    say = on_progress or (lambda stage, share: None)
+    held = load_protocol(protocol)
+    wanted = None if writer_ids is None else list(writer_ids)
+    rows = select_signatures(store.signatures(), held, part, fold, wanted)
+    embedded = embed_signatures(store, verifier, rows, workers, say, cache_dir)
+    trials, notes = _draw_all(store, embedded, held, references or held.references, draws or held.draws, seed)
+    scored = {
+        k: score_trials(verifier.scorer, t, embedded.embeddings, embedded.signatures["signature_id"])
+        for k, t in trials.items()
+    }
+    point: OperatingPoint = verifier.settings.operating_point
+    figures = {}
+    for done, (k, found) in enumerate(scored.items()):
+        say("figures and intervals", done / (len(scored) + 1))
+        figures[k] = measure(found, point, held.bootstrap, seed)
+    common = _common(scored, figures, held.bootstrap, seed)
+    say("controls", len(scored) / (len(scored) + 1))
+    controls = _controls(verifier, trials, scored, embedded, seed)
+    say("done", 1.0)
+    about = _about(verifier, held, rows, part, fold, seed, draws or held.draws)
+    about["seconds"] = round(time.monotonic() - started, 1)
+    notes += _unsupported(figures)
+    counted = _counts(embedded, rows, trials)
+    return BenchmarkResult(about, counted, figures, common, controls, tuple(notes), scored)
+
+
+def _draw_all(
+    store: Store, embedded: Embedded, protocol: Protocol, references: Sequence[int], draws: int, seed: int
+) -> tuple[dict[int, Trials], list[str]]:
+    """Trials for each number of references that the signatures allow; a note for each that they do not."""
+    near = store.near_duplicates()
+    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    limit = protocol.random_per_draw or None
+    drawn: dict[int, Trials] = {}
+    refused: list[TooFewWriters] = []
+    for k in sorted(set(references)):
+        try:
+            drawn[k] = draw_trials(embedded.signatures, k, draws, seed, pairs, limit)
+        except TooFewWriters as error:
+            refused.append(error)
+    if not drawn:
+        raise refused[0]
+    notes = [f"{error.what}: {error.got}" for error in refused]
+    short = {k: t.short_writers for k, t in drawn.items() if t.short_writers}
+    notes += [f"{k} references: {n} writers have too few genuine signatures and are left out" for k, n in short.items()]
+    return drawn, notes
+
+
+def _common(
+    scored: dict[int, ScoredTrials], figures: dict[int, dict[str, Any]], resamples: int, seed: int
+) -> dict[str, Any]:
+    """Skilled EER over the writers that every column shares: the curve over numbers of references."""
+    shared = set.intersection(*(set(t.writer_id.tolist()) for t in scored.values()))
+    found: dict[str, Any] = {"writers": len(shared), "skilled_eer": {}, "intervals": {}}
+    for k, trials in scored.items():
+        if "skilled" not in figures[k]:
+            continue
+        if figures[k]["counts"]["writers"] == len(shared):
+            found["skilled_eer"][str(k)] = figures[k]["skilled"]["eer"]
+            found["intervals"][str(k)] = figures[k]["skilled"]["eer_interval"]
+        elif len(shared) >= 2:
+            part = trials.where(np.isin(trials.writer_id, sorted(shared)))
+            sides = written(part, TrialKind.GENUINE), written(part, TrialKind.SKILLED_FORGERY)
+            interval = bootstrap_over_writers(*sides, {"eer": eer_rate}, resamples=resamples, seed=seed)["eer"]
+            found["skilled_eer"][str(k)] = per_cent(eer_rate(det_curve(sides[0].score, sides[1].score)))
+            found["intervals"][str(k)] = in_per_cent(interval)
+    return found
+
+
+def _controls(
+    verifier: Any, trials: dict[int, Trials], scored: dict[int, ScoredTrials], embedded: Embedded, seed: int
+) -> tuple[Control, ...]:
+    """Controls 1 (gated on the network's input, reported on the scans), 3 and 5."""
+    below = [k for k in trials if k <= CONTROL_REFERENCES]
+    k = max(below) if below else min(trials)
+    point: OperatingPoint = verifier.settings.operating_point
+    accept = thresholds_for(point, k).accept if point.thresholds else None
+    has_skilled = bool((embedded.signatures["label"] == Label.SKILLED_FORGERY.value).any())
+    if not has_skilled:
+        reason = ("no skilled forgeries in these data",)
+        return tuple(Control(n, "not_run", reason) for n in ("nuisance_without_references_input", "wrong_reference"))
+    return (
+        nuisance_control(embedded, "input", seed),
+        nuisance_control(embedded, "scan", seed),
+        reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, point.policy.max_far_random, seed),
+        order_control(scored[k], seed=seed),
+    )
+
+
+def _unsupported(figures: dict[int, dict[str, Any]]) -> list[str]:
+    """What the distinct images cannot show, each once, with the numbers of references it concerns."""
+    said: dict[str, list[str]] = {}
+    for k, found in figures.items():
+        for group in found.values():
+            if "note" in group:
+                said.setdefault(group["note"], []).append(str(k))
+    return [f"{note} ({', '.join(numbers)} references)" for note, numbers in said.items()]
+
+
+def _about(
+    verifier: Any, protocol: Protocol, rows: pd.DataFrame, part: Any, fold: int | None, seed: int, draws: int
+) -> dict[str, Any]:
+    return {
+        "protocol": protocol.name,
+        "title": protocol.title,
+        "part": str(part) if part is not None else protocol.part or None,
+        "fold": fold,
+        "datasets": sorted(rows["dataset"].unique()),
+        "classification": sorted(rows["classification"].unique()),
+        "catalogue_digest": signatures_digest(rows),
+        "verifier_version": verifier.version,
+        "encoder_id": verifier.encoder_id,
+        "provisional_operating_point": verifier.settings.operating_point.provisional,
+        "seed": seed,
+        "draws": draws,
+        "bootstrap_resamples": protocol.bootstrap,
+        "interval_level": 0.95,
+    }
+
+
+def _counts(embedded: Embedded, rows: pd.DataFrame, trials: dict[int, Trials]) -> dict[str, Any]:
+    label = embedded.signatures["label"]
+    return {
+        "writers": int(rows["writer_id"].nunique()),
+        "signatures": len(rows),
+        "distinct_genuine": int((label == Label.GENUINE.value).sum()),
+        "distinct_skilled": int((label == Label.SKILLED_FORGERY.value).sum()),
+        "removed_duplicates": embedded.duplicates,
+        "failures_to_acquire": embedded.failures,
+        "trials": {str(k): t.counts() | {"removed_duplicates": embedded.duplicates} for k, t in trials.items()},
+    }

@@ -1,0 +1,147 @@
+"""The controls printed beside every figure: what a verdict of valid, warning or invalid rests on.
+
+1 nuisance without references (evaluation.nuisance), 3 wrong reference (evaluation.wrong_reference), 5 order: skilled
+forgeries must not be easier than random ones. A figure is invalid when 1 or 3 is, and a warning when 3 or 5 warns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sigverify.errors import TooFewWriters
+from sigverify.evaluation.embedded import Embedded
+from sigverify.evaluation.intervals import Interval, WrittenScores, bootstrap_draws, percentile_interval
+from sigverify.evaluation.metrics import eer_rate
+from sigverify.evaluation.network_input import NUISANCES, SHAPES
+from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
+from sigverify.evaluation.scoring_trials import rows_of, written
+from sigverify.evaluation.trials import Trials
+from sigverify.evaluation.wrong_reference import (
+    Sides,
+    WrongReference,
+    draw_wrong_references,
+    wrong_reference_control,
+)
+from sigverify.records import Label, TrialKind
+from sigverify.scoring.scored_trials import ScoredTrials
+
+__all__ = [
+    "Control",
+    "nuisance_control",
+    "nuisance_probe",
+    "order_control",
+    "reference_control",
+    "wrong_reference_control",
+]
+
+
+@dataclass(frozen=True)
+class Control:
+    """`status` is valid, warning, invalid, reported (never gated) or not_run; `numbers` are JSON-ready."""
+
+    name: str
+    status: str
+    reasons: tuple[str, ...] = ()
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+def nuisance_control(embedded: Embedded, of: str, seed: int = 0) -> Control:
+    """Control 1 on the network's own input (`of` = "input", gated) or on the scans (`of` = "scan", reported)."""
+    name = f"nuisance_without_references_{of}"
+    table = embedded.input if of == "input" else embedded.scan
+    rows = embedded.signatures
+    columns = [c for c in (NUISANCES if of == "input" else table.columns) if c in table]
+    genuine = (rows["label"] == Label.GENUINE.value).to_numpy()
+    both = rows["writer_id"].isin(set(rows.loc[~genuine, "writer_id"])).to_numpy()
+    sample = (genuine[both], rows.loc[both, "writer_id"], seed)
+    try:
+        probe = nuisance_probe(table.loc[both, columns].to_numpy(), columns, *sample)
+        shapes = [c for c in SHAPES if c in table] if of == "input" else []
+        shape = nuisance_probe(table.loc[both, shapes].to_numpy(), shapes, *sample) if shapes else None
+    except TooFewWriters as error:
+        return Control(name, "not_run", (str(error),))
+    status = "reported" if of == "scan" else "valid" if probe.valid else "invalid"
+    found = f"a probe without references reaches EER {probe.eer:.1%}, less than {SMALLEST_EER:.0%}"
+    return Control(name, status, (found,) if status == "invalid" else (), _probe_numbers(probe, shape))
+
+
+def reference_control(
+    scorer: Any,
+    trials: Trials,
+    scored: ScoredTrials,
+    embedded: Embedded,
+    accept: float | None,
+    max_far_random: float,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Control:
+    """Control 3 on one number of references; `accept` is the verifier's own threshold for it, None without one."""
+    try:
+        query, template = draw_wrong_references(trials, seed=seed)
+    except TooFewWriters as error:
+        return Control("wrong_reference", "not_run", (str(error),))
+    held = embedded.embeddings[rows_of(trials, embedded.signatures["signature_id"])]
+    score = np.asarray(scorer.score_trials(held, trials.references, query, template), np.float64)
+    forged = trials.label[query] == Label.SKILLED_FORGERY.value
+    claimed, author = trials.template_writer[template], trials.writer_id[query]
+    wrong = Sides(*(WrittenScores(score[side], claimed[side], author[side]) for side in (~forged, forged)))
+    right = Sides(written(scored, TrialKind.GENUINE), written(scored, TrialKind.SKILLED_FORGERY))
+    found = wrong_reference_control(right, wrong, accept, max_far_random, resamples=resamples, seed=seed)
+    return Control("wrong_reference", found.status, found.reasons, _reference_numbers(found, trials, len(query)))
+
+
+def order_control(scored: ScoredTrials, resamples: int = 500, seed: int = 0) -> Control:
+    """Control 5: a warning when random forgeries are harder than skilled ones, by the paired interval of the EERs."""
+    kinds = (TrialKind.RANDOM_FORGERY, TrialKind.SKILLED_FORGERY)
+    if any(not len(scored.of(kind)) for kind in kinds):
+        return Control("order", "not_run", ("needs random and skilled forgeries",))
+    writers = np.unique(np.concatenate([scored.writer_id, scored.query_writer_id])).tolist()
+    genuine = written(scored, TrialKind.GENUINE)
+    paired: dict[str, Any] = {"resamples": resamples, "seed": seed, "writers": writers}
+    random, skilled = (bootstrap_draws(genuine, written(scored, k), {"eer": eer_rate}, **paired)["eer"] for k in kinds)
+    interval = percentile_interval(random - skilled)
+    reasons = ("random forgeries are harder than skilled ones",) if interval.low > 0 else ()
+    numbers = {"random_minus_skilled_eer": _per_cent(interval)}
+    return Control("order", "warning" if reasons else "valid", reasons, numbers)
+
+
+def _probe_numbers(probe: Probe, shape: Probe | None) -> dict[str, Any]:
+    single = {name: round(100 * rate, 2) for name, rate in sorted(probe.single.items(), key=lambda item: item[1])}
+    numbers: dict[str, Any] = {
+        "eer": round(100 * probe.eer, 2),
+        "interval": _per_cent(probe.interval),
+        "models": sorted(set(probe.chosen)),
+        "single_number_eer": single,
+    }
+    if shape is not None:
+        numbers["shape_eer_not_gated"] = round(100 * shape.eer, 2)
+        numbers["shape_single_eer"] = {name: round(100 * rate, 2) for name, rate in shape.single.items()}
+    return numbers
+
+
+def _reference_numbers(found: WrongReference, trials: Trials, n: int) -> dict[str, Any]:
+    numbers: dict[str, Any] = {
+        "n_references": trials.n_references,
+        "trials": n,
+        "auc_wrong": round(found.auc_wrong, 4),
+        "auc_wrong_interval": [round(found.auc_wrong_interval.low, 4), round(found.auc_wrong_interval.high, 4)],
+        "auc_right": round(found.auc_right, 4),
+        "retained_share": _finite(found.retained),
+        "retained_interval": [_finite(found.retained_interval.low), _finite(found.retained_interval.high)],
+    }
+    for name, rate in (("genuine", found.accepted_genuine), ("skilled", found.accepted_skilled)):
+        if rate is not None:
+            numbers[f"accepted_{name}"] = round(100 * rate[0], 3)
+            numbers[f"accepted_{name}_interval"] = _per_cent(rate[1])
+    return numbers
+
+
+def _per_cent(interval: Interval) -> list[float]:
+    return [round(100 * interval.low, 3), round(100 * interval.high, 3)]
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None

@@ -1,0 +1,187 @@
+"""Plots of a benchmark: DET curves, score histograms with thresholds, EER by number of references.
+
+Colours are Okabe and Ito's (2008), told apart by every common kind of colour vision; line styles repeat what colour
+says. Figures are drawn without pyplot, so nothing is left open and no display is needed.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigverify.evaluation.metrics import Curve, Scores, det_curve
+from sigverify.records import TrialKind
+from sigverify.scoring.scored_trials import ScoredTrials
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sigverify.evaluation.result import BenchmarkResult
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, INK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#333333",
+)  # fmt: skip
+BY_REFERENCES = (SKY, BLUE, GREEN, ORANGE, PURPLE, VERMILION)
+KINDS = {
+    TrialKind.GENUINE: ("genuine", BLUE),
+    TrialKind.SKILLED_FORGERY: ("skilled forgery", VERMILION),
+    TrialKind.RANDOM_FORGERY: ("random forgery", ORANGE),
+}
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+STYLE: dict[Any, Any] = {
+    "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8, "axes.axisbelow": True, "axes.edgecolor": "#888888", "axes.labelcolor": INK,
+    "xtick.color": INK, "ytick.color": INK, "legend.frameon": False, "figure.dpi": 110, "savefig.dpi": 150,
+}  # fmt: skip
+
+
+def save_plots(result: BenchmarkResult, folder: Path) -> list[Path]:
+    """Write det.png, eer_by_references.png and scores_<k>.png for each number of references; returns their paths."""
+    made = []
+    about = f"{result.about['verifier_version']}  ·  {', '.join(result.about['datasets'])}"
+    with _style():
+        figures = {"det": det_figure(result, about)}
+        if result.common["skilled_eer"]:
+            figures["eer_by_references"] = references_figure(result, about)
+        for k, scored in result.scored.items():
+            own = result.figures[k].get("at_own_thresholds", {})
+            figures[f"scores_{k:02d}"] = scores_figure(scored, own, f"{about}  ·  {_references(k)}")
+        for name, figure in figures.items():
+            made.append(folder / f"{name}.png")
+            figure.savefig(made[-1], bbox_inches="tight", facecolor="white")
+    return made
+
+
+def det_figure(result: BenchmarkResult, about: str) -> Figure:
+    """Detection error trade-off on normal-deviate axes (Martin et al. 1997): skilled left, random right, a line a k."""
+    kinds = [k for k in (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY) if _has(result, k)]
+    figure = _figure(5.4 * len(kinds), 5.3)
+    axes = figure.subplots(1, len(kinds), squeeze=False)
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        name = KINDS[kind][0]
+        short = "skilled" if kind is TrialKind.SKILLED_FORGERY else "random"
+        for colour, (k, scored) in zip(BY_REFERENCES, result.scored.items(), strict=False):
+            curve = det_curve(scored.of(TrialKind.GENUINE).score, scored.of(kind).score)
+            rate = result.figures[k][short]["eer"]
+            _det_line(axis, curve, colour, f"{_references(k)}, EER {rate:.1f} %")
+        _deviate_axes(axis, f"far_{short}: {name}s accepted (%)")
+        axis.set_title(f"{name.capitalize()}s")
+    figure.suptitle(about, x=0.01, ha="left", fontsize=9, color="#666666")
+    return figure
+
+
+def scores_figure(scored: ScoredTrials, own: dict[str, Any], about: str) -> Figure:
+    """Score histograms by kind of trial, each with unit area, and the verifier's own thresholds with the refer band."""
+    figure = _figure(8.2, 4.2)
+    axis = figure.subplots()
+    low, high = np.quantile(scored.score, [0.0005, 0.9995])
+    bins = np.linspace(low, high, 81)
+    for kind, (name, colour) in KINDS.items():
+        score = scored.of(kind).score
+        if len(score):
+            style: dict[str, Any] = {"bins": bins, "density": True, "color": colour}
+            label = f"{name} ({len(score):,})"
+            axis.hist(np.clip(score, low, high), histtype="stepfilled", alpha=0.22, **style)
+            axis.hist(np.clip(score, low, high), histtype="step", linewidth=1.8, label=label, **style)
+    if own:
+        _refer_band(axis, own["reject"], own["accept"], low, high)
+    axis.set(xlabel="score (higher is more genuine)", ylabel="density", xlim=(low, high))
+    axis.set_yticks([])
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.12)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.set_title(about, fontsize=9, fontweight="normal", color="#666666")
+    return figure
+
+
+def references_figure(result: BenchmarkResult, about: str) -> Figure:
+    """EER by number of references with 95 % intervals, over the writers that all numbers share."""
+    figure = _figure(6.4, 4.2)
+    axis = figure.subplots()
+    numbers = [int(k) for k in result.common["skilled_eer"]]
+    skilled, limits = ([result.common[key][str(k)] for k in numbers] for key in ("skilled_eer", "intervals"))
+    _error_line(axis, numbers, skilled, limits, VERMILION, "o", "skilled")
+    if _has(result, TrialKind.RANDOM_FORGERY):
+        random = [result.figures[k]["random"] for k in numbers]
+        intervals = [r["eer_interval"] for r in random]
+        _error_line(axis, numbers, [r["eer"] for r in random], intervals, ORANGE, "s", "random")
+    axis.set(xlabel="references", ylabel="EER (%)", xticks=numbers, xlim=(min(numbers) - 0.6, max(numbers) + 1.6))
+    axis.set_ylim(bottom=0)
+    axis.grid(axis="x", visible=False)
+    axis.set_title(f"Equal error rate, 95 % intervals, {result.common['writers']} writers")
+    figure.suptitle(about, x=0.01, ha="left", fontsize=9, color="#666666")
+    return figure
+
+
+def _style() -> AbstractContextManager[None]:
+    import matplotlib
+
+    return matplotlib.rc_context(STYLE)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _det_line(axis: Axes, curve: Curve, colour: str, label: str) -> None:
+    low, high = _deviate(np.array([TICKS[0] / 2, 0.9]))
+    far, frr = (np.clip(_deviate(rate), low, high) for rate in (curve.far, curve.frr))
+    inside = (far > low) & (far < high) | (frr > low) & (frr < high)
+    axis.plot(far[inside], frr[inside], color=colour, linewidth=2, label=label, solid_joinstyle="round")
+
+
+def _deviate_axes(axis: Axes, xlabel: str) -> None:
+    place, names = _deviate(np.array(TICKS)), [f"{100 * t:g}" for t in TICKS]
+    limits = _deviate(np.array([TICKS[0] / 1.5, 0.85]))
+    axis.plot(limits, limits, color="#999999", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axis.set(xlabel=xlabel, ylabel="FRR: genuine not accepted (%)", xlim=limits, ylim=limits, aspect="equal")
+    axis.set_xticks(place, names)
+    axis.set_yticks(place, names)
+    axis.tick_params(length=0)
+    axis.legend(loc="upper right", fontsize=9)
+
+
+def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: float) -> None:
+    top: dict[str, Any] = {"va": "top", "fontsize": 9, "color": INK, "transform": axis.get_xaxis_transform()}
+    axis.axvspan(reject, accept, color="#000000", alpha=0.06, linewidth=0)
+    for place, style in ((reject, (0, (4, 2))), (accept, "solid")):
+        if low < place < high:
+            axis.axvline(place, color=INK, linewidth=1.3, linestyle=style)
+    if low < reject:
+        axis.text(max(reject, low), 0.99, "reject ", ha="right", **top)
+    if accept < high:
+        axis.text(max(accept, low), 0.99, " accept", ha="left", **top)
+    if accept - reject > 0.12 * (high - low):
+        axis.text(np.clip((reject + accept) / 2, low, high), 0.99, "refer", ha="center", **top)
+
+
+def _error_line(
+    axis: Axes, x: list[int], y: list[float], intervals: list[list[float]], colour: str, marker: str, name: str
+) -> None:
+    limits = np.array(intervals, float).T
+    spread = np.maximum(np.abs(limits - np.array(y)), 0)
+    style: dict[str, Any] = {"capsize": 4, "linewidth": 1.8, "elinewidth": 1.4, "markersize": 6}
+    axis.errorbar(x, y, yerr=spread, color=colour, marker=marker, **style)
+    beside: dict[str, Any] = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+    axis.annotate(f"{name}\n{y[-1]:.1f} %", (x[-1], y[-1]), color=colour, **beside)
+
+
+def _has(result: BenchmarkResult, kind: TrialKind) -> bool:
+    return all(len(scored.of(kind)) > 0 for scored in result.scored.values())
+
+
+def _deviate(rate: Scores) -> Scores:
+    from scipy.stats import norm
+
+    deviate: Scores = norm.ppf(np.clip(rate, 1e-6, 1 - 1e-6))
+    return deviate
+
+
+def _references(k: int) -> str:
+    return "1 reference" if k == 1 else f"{k} references"
