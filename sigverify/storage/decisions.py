@@ -9,24 +9,33 @@ from typing import Any
 from sigverify.errors import Mismatch
 from sigverify.records import Decision
 from sigverify.storage.batches import undecided_items
-from sigverify.storage.database import now
+from sigverify.storage.database import now, rows_in
 from sigverify.storage.rows import Batch, Item, as_item, read_batch
 from sigverify.storage.store import Store
 from sigverify.storage.tables import decisions, items
 
 
 def undecided(
-    store: Store, batch_id: str, *, limit: int | None = None, rows: tuple[int, int] | None = None
+    store: Store,
+    batch_id: str,
+    *,
+    limit: int | None = None,
+    rows: tuple[int, int] | None = None,
+    item_ids: Sequence[str] | None = None,
 ) -> list[Item]:
     """Items of a batch that its frozen verifier and policy have not decided, in manifest order.
 
-    `rows` keeps row numbers from rows[0] to rows[1], both included: a shard. `limit` keeps the first so many.
+    `rows` keeps row numbers from rows[0] to rows[1], both included; `item_ids` keeps those: a shard. `limit` keeps the
+    first so many (not with `item_ids`).
     """
     with store.database.read() as connection:
         batch = read_batch(connection, batch_id)
         statement = undecided_items(batch).with_only_columns(*items.columns)
         if rows is not None:
             statement = statement.where(items.c.row_number.between(*rows))
+        if item_ids is not None:
+            asked = rows_in(connection, statement, items.c.item_id, item_ids)
+            return sorted((as_item(row) for row in asked), key=lambda item: item.row_number)
         found = connection.execute(statement.limit(limit) if limit is not None else statement).all()
     return [as_item(row) for row in found]
 
