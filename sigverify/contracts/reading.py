@@ -36,7 +36,12 @@ def read_table(path: Path) -> Delivered:
         raise BadTable(f"{path.name} cannot be read", got=error.strerror, next="check the path") from error
     if path.suffix == ".parquet":
         return Delivered(_parquet(data, path.name), _no_failures())
-    return _csv(_text(data, path.name), path.name)
+    return read_csv(data, path.name)
+
+
+def read_csv(data: bytes, name: str) -> Delivered:
+    """As `read_table`, for the bytes of a CSV file that was read already; `name` is for messages."""
+    return _csv(_text(data, name), name)
 
 
 def _parquet(data: bytes, name: str) -> pd.DataFrame:
