@@ -30,9 +30,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="as in writer_parts.csv: cedar, bhsig260_hindi ...")
     parser.add_argument("--work", type=Path, required=True, help="fresh folder for everything this run makes")
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument(
-        "--initial", default="default", help="start from this verifier; none: random weights"
-    )
+    parser.add_argument("--initial", default="default", help="start from this verifier; none: random weights")
     args = parser.parse_args()
     work = args.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -51,13 +49,12 @@ def main() -> None:
 
 def run(source: Path, name: str, work: Path, steps: int, initial: str | None) -> dict[str, Any]:
     """The whole way for one set."""
-    from sigverify.datasets import import_dataset
-
     from flows.enrol import enrol_writers
     from flows.ingest import ingest_scans
     from flows.parameters import Delivery, Enrolment, Retraining, Verification
     from flows.retrain import retrain_verifier
     from flows.verify import verify_batch
+    from sigverify.datasets import import_dataset
     from sigverify.registry import Registry
     from sigverify.storage.store import Store
 
@@ -86,7 +83,7 @@ def run(source: Path, name: str, work: Path, steps: int, initial: str | None) ->
         "reconciliation": closed["reconciliation"],
         "batch_items": len(truth),
         "batch_seconds": round(seconds, 1),
-        "batch": batch_rates(store, truth),
+        "batch": batch_rates(store, truth, [closed["batch_id"]]),
         "test_writers": {k: v for k, v in Registry().metrics(champion.run_id).items() if "_eer" in k},
         "run_id": champion.run_id,
     }
@@ -126,14 +123,15 @@ def deliver(store: Any, landing: Path) -> dict[str, str]:
     return truth
 
 
-def batch_rates(store: Any, truth: dict[str, str]) -> dict[str, Any]:
+def batch_rates(store: Any, truth: dict[str, str], batches: list[str]) -> dict[str, Any]:
     """What the batch's decisions did, by kind, and the EER of their scores."""
     import numpy as np
+    import pandas as pd
 
     from sigverify.evaluation.metrics import eer
     from sigverify.storage import ledger
 
-    decided = ledger.decisions(store)
+    decided = pd.concat(ledger.decisions_of(store, batch) for batch in batches)
     decided["kind"] = decided.item_id.map(truth)
     table = decided.groupby(["kind", "outcome"]).size().unstack(fill_value=0)
     scored = decided[decided.score.notna()]
