@@ -71,12 +71,15 @@ def build_recipe(settings: AugmentationSettings) -> Any:
 
 
 def _damage(albumentations: Any, s: AugmentationSettings) -> list[Any]:
-    """A hidden box or a line across, blur, and the blocks that JPEG leaves."""
+    """A hidden box or a line across, blur, and the blocks that JPEG leaves.
+
+    All sizes are shares of the side: CoarseDropout reads both ranges as pixels when the heights reach 1.
+    """
     box = albumentations.CoarseDropout(
         num_holes_range=(1, 2), hole_height_range=(0.1, 0.3), hole_width_range=(0.05, 0.2), fill=0, p=1.0
     )
     line = albumentations.CoarseDropout(
-        num_holes_range=(1, 1), hole_height_range=(1, 3), hole_width_range=(0.9, 1.0), fill=0, p=1.0
+        num_holes_range=(1, 1), hole_height_range=(0.0105, 0.04), hole_width_range=(0.9, 0.999), fill=0, p=1.0
     )
     return [
         albumentations.OneOf([box, line], p=s.erase),

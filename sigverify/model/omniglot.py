@@ -76,20 +76,29 @@ def read_glyphs(zip_path: str | Path, alphabets: Sequence[str] | None = None) ->
     path = Path(zip_path)
     if not path.is_file():
         raise NotFound(f"no file {path.name}", next="give the path of images_background.zip")
-    held: dict[str, dict[str, dict[int, Image]]] = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            parts = name.split("/")
-            if len(parts) != 4 or not parts[3].endswith(".png") or (alphabets and parts[1] not in alphabets):
-                continue
-            person = int(parts[3].removesuffix(".png").split("_")[1])
-            held.setdefault(parts[1], {}).setdefault(parts[2], {})[person] = _drawing(archive.read(name), name)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = _read(archive, alphabets)
+    except zipfile.BadZipFile as error:
+        raise BadInput(f"{path.name} is no zip file", next="fetch images_background.zip again") from error
     missing = sorted(set(alphabets or ()) - set(held))
     if missing or not held:
         raise NotFound(
             f"{path.name} holds no such alphabet", got=missing or "no drawings", expected="Omniglot's layout"
         )
     return {alphabet: _stacked(characters) for alphabet, characters in sorted(held.items())}
+
+
+def _read(archive: zipfile.ZipFile, alphabets: Sequence[str] | None) -> dict[str, dict[str, dict[int, Image]]]:
+    """By alphabet, character and person, from names like images_background/Greek/character01/0394_01.png."""
+    held: dict[str, dict[str, dict[int, Image]]] = {}
+    for name in archive.namelist():
+        parts = name.split("/")
+        if len(parts) != 4 or not parts[3].endswith(".png") or (alphabets and parts[1] not in alphabets):
+            continue
+        person = int(parts[3].removesuffix(".png").split("_")[1])
+        held.setdefault(parts[1], {}).setdefault(parts[2], {})[person] = _drawing(archive.read(name), name)
+    return held
 
 
 def _drawing(data: bytes, name: str) -> Image:
