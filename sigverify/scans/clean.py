@@ -17,6 +17,7 @@ from scipy import ndimage
 from sigverify.records import Image
 
 Mask = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.intp]
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 BLOCKS_ACROSS = 80  # the paper is sampled in blocks of 1/80 of the long side (8 px at 640 px)
@@ -26,6 +27,7 @@ NOISE_FLOOR = 26.0  # grey levels: shallower marks are never ink (1.5 steps of a
 NOISE_WIDTHS = 5.0  # standard deviations of the paper's noise
 FAINT_SHARE = 0.25  # of the page's ink depth: shallower marks are bleed-through, background print or residue
 EDGE_SHARE = 0.4  # of the local ink depth: where a stroke's edge is; half would break strokes where the pen lifts
+DUST_SHARE = 0.02  # of all ink: a part this large is never dust, however small the signature on its sheet
 DUST_REACH = 6  # specks up to this many times the smallest kept one are dust when they lie outside all other ink ...
 DUST_MARGIN = 0.03  # ... by more than this share of its long side
 
@@ -61,13 +63,18 @@ def drop_dust(mask: Mask, min_area: float) -> Mask:
     counts = _pair_sums(mask)  # ink pixels of each 2 x 2 cell
     labels, n = ndimage.label(ndimage.maximum_filter(counts, size=3), structure=np.ones((3, 3), dtype=bool))
     cells = np.flatnonzero(counts)
+    if cells.size == 0:
+        return mask
     owner = labels.ravel()[cells]
     areas = np.bincount(owner, weights=counts.ravel()[cells], minlength=n + 1)
-    keep = areas >= min_area
-    suspects = np.flatnonzero(keep & (areas < DUST_REACH * min_area))
-    if 0 < suspects.size < np.count_nonzero(keep):
-        keep[suspects] = _near_main_ink(labels, areas >= DUST_REACH * min_area, suspects)
-    rows, columns = np.divmod(cells[~keep[owner]], counts.shape[1])
+    large = DUST_SHARE * areas.sum()
+    keep = areas >= min(min_area, large)
+    main = areas >= min(DUST_REACH * min_area, large)
+    rows, columns = np.divmod(cells, counts.shape[1])
+    near = _near(rows, columns, main[owner]) if main.any() else np.ones_like(rows, dtype=bool)
+    keep &= main | (np.bincount(owner, weights=near, minlength=n + 1) > 0)
+    dust = ~keep[owner]
+    rows, columns = rows[dust], columns[dust]
     clean = np.pad(mask, ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2)))
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         clean[2 * rows + row, 2 * columns + column] = False
@@ -150,16 +157,11 @@ def _ink_depth(depth: Image, floor: float) -> float:
     return float(counts @ levels**2) / total if total else floor
 
 
-def _near_main_ink(labels: npt.NDArray[np.signedinteger], main: Mask, suspects: npt.NDArray[np.intp]) -> list[bool]:
-    """For each suspect part: does it touch the main ink's box, widened by DUST_MARGIN of its long side?"""
-    boxes = ndimage.find_objects(labels)
-    rows, columns = zip(*(boxes[i - 1] for i in np.flatnonzero(main)), strict=True)
-    top, bottom = min(r.start for r in rows), max(r.stop for r in rows)
-    left, right = min(c.start for c in columns), max(c.stop for c in columns)
+def _near(rows: Positions, columns: Positions, main: Mask) -> Mask:
+    """For each cell: does it lie in the box of the main ones, widened by DUST_MARGIN of its long side?"""
+    top, bottom = rows[main].min(), rows[main].max()
+    left, right = columns[main].min(), columns[main].max()
     reach = DUST_MARGIN * max(bottom - top, right - left)
-    near = []
-    for row, column in (boxes[i - 1] for i in suspects):
-        above_below = max(top - row.stop, row.start - bottom)
-        beside = max(left - column.stop, column.start - right)
-        near.append(max(above_below, beside) <= reach)
+    beside = np.maximum(left - columns, columns - right)
+    near: Mask = np.maximum(np.maximum(top - rows, rows - bottom), beside) <= reach
     return near

@@ -57,7 +57,7 @@ def locate(scan: Image, settings: PreprocessingSettings) -> View:
     if first.box is None:
         return first
     top, left, bottom, right = first.box
-    on_canvas = fit(bottom - top, right - left, settings)[2]
+    on_canvas = fit(bottom - top, right - left, settings)
     detail = 1.0 / on_canvas
     if DETAIL[0] <= detail <= DETAIL[1] or (detail > DETAIL[1] and first.scale <= 1.0 and detail < 2 * DETAIL[1]):
         return first

@@ -6,51 +6,61 @@ grey is either forgotten ("binary") or kept only as an order ("rank").
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
+from PIL import Image as Pil
 from scipy import ndimage
 
 from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
-from sigverify.scans.clean import Mask, resize
+from sigverify.scans.clean import Mask
 
 OVERSAMPLING = 3  # strokes are redrawn at this many times the canvas resolution, then averaged
 FAINTEST_RANK = 64  # ink value of the lightest ink when darkness is kept as ranks; the darkest is 255
 THIN = 0.3  # coverage above which an enlarged or reduced pixel still belongs to the stroke
 
 
-def fit(height: int, width: int, settings: PreprocessingSettings) -> tuple[int, int, float]:
-    """(height, width, scale) of a crop placed inside the canvas's margins, aspect kept, at least 1 px each way."""
+def fit(height: int, width: int, settings: PreprocessingSettings) -> float:
+    """Canvas px per px of a crop (height, width) that fills the room inside the canvas's margins, aspect kept."""
     room_down = settings.canvas_height_px - 2 * settings.margin_px
     room_across = settings.canvas_width_px - 2 * settings.margin_px
-    scale = min(room_down / height, room_across / width)
-    return max(1, round(height * scale)), max(1, round(width * scale)), scale
+    return min(room_down / height, room_across / width)
 
 
 def place(mask: Mask, depth: Image, settings: PreprocessingSettings) -> Image:
     """Cropped ink (h, w) on the canvas: (canvas_height_px, canvas_width_px) uint8, 0 paper, 255 full ink."""
-    height, width, _ = fit(mask.shape[0], mask.shape[1], settings)
     if settings.stroke_width_px > 0:
-        placed = redraw(mask, height, width, settings.stroke_width_px)
-    elif settings.ink == "rank":
-        placed = resize(_ranked(mask, depth), height, width)
-    else:
-        placed = resize(mask.astype(np.uint8) * np.uint8(255), height, width)
-    canvas = np.zeros((settings.canvas_height_px, settings.canvas_width_px), dtype=np.uint8)
-    top, left = (canvas.shape[0] - height) // 2, (canvas.shape[1] - width) // 2
-    canvas[top : top + height, left : left + width] = placed
-    return canvas
+        return _redrawn(mask, settings)
+    ink = _ranked(mask, depth) if settings.ink == "rank" else mask.view(np.uint8) * np.uint8(255)
+    return _centred(ink, settings)
 
 
-def redraw(mask: Mask, height: int, width: int, stroke_width: float) -> Image:
-    """The mask's centre lines as (height, width) strokes of one width in px, anti-aliased: the pen's width is gone."""
+def _centred(ink: Image, settings: PreprocessingSettings, finer: int = 1) -> Image:
+    """The crop's middle in the canvas's middle, to a fraction of a pixel; the canvas `finer` times its size."""
+    height, width = ink.shape
+    scale = fit(height, width, settings)
+    across, down = settings.canvas_width_px / scale, settings.canvas_height_px / scale  # of the canvas, in crop px
+    left, top = max(0, ceil((across - width) / 2)), max(0, ceil((down - height) / 2))
+    padded = Pil.fromarray(np.pad(ink, ((top, top), (left, left))))
+    corner = (left + (width - across) / 2, top + (height - down) / 2)
+    window = (max(0.0, corner[0]), max(0.0, corner[1]), corner[0] + across, corner[1] + down)
+    window = (*window[:2], min(window[2], float(padded.width)), min(window[3], float(padded.height)))
+    size = (settings.canvas_width_px * finer, settings.canvas_height_px * finer)
+    way = Pil.Resampling.HAMMING if scale * finer < 1 else Pil.Resampling.BICUBIC
+    return np.asarray(padded.resize(size, way, box=window))
+
+
+def _redrawn(mask: Mask, settings: PreprocessingSettings) -> Image:
+    """The mask's centre lines as strokes of one width on the canvas, anti-aliased: the pen's own width is gone."""
     from skimage.morphology import skeletonize
 
-    fine = resize(mask.astype(np.uint8) * np.uint8(255), height * OVERSAMPLING, width * OVERSAMPLING)
+    fine = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING)
     lines: Mask = skeletonize(fine > THIN * 255)  # type: ignore[no-untyped-call]
     distance = ndimage.distance_transform_edt(~lines)
-    strokes = np.clip(0.5 * stroke_width * OVERSAMPLING + 0.5 - distance, 0.0, 1.0)
-    cells = strokes.reshape(height, OVERSAMPLING, width, OVERSAMPLING).mean(axis=(1, 3))
-    redrawn: Image = np.round(255 * cells).astype(np.uint8)
+    strokes = np.clip(0.5 * settings.stroke_width_px * OVERSAMPLING + 0.5 - distance, 0.0, 1.0)
+    shape = (settings.canvas_height_px, OVERSAMPLING, settings.canvas_width_px, OVERSAMPLING)
+    redrawn: Image = np.round(255 * strokes.reshape(shape).mean(axis=(1, 3))).astype(np.uint8)
     return redrawn
 
 

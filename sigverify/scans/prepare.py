@@ -74,7 +74,7 @@ def _measures(view: View, crop: tuple[int, ...], settings: PreprocessingSettings
         "crop_height_px": height,
         "crop_width_px": width,
         "aspect": width / height,
-        "scale": fit(crop[0], crop[1], settings)[2] * view.scale,
+        "scale": fit(crop[0], crop[1], settings) * view.scale,
     }
 
 
