@@ -20,15 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-
-from flows.demo_outcome import error_rates, judge, rate_table, shortfalls
 
 FOLDER = Path("demo-run")
 MARK = ".sigverify-demo"  # only a folder that holds this is ever removed
 SEED = 7
 NAME = "sigverify"
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 
 @dataclass(frozen=True)
@@ -66,18 +63,20 @@ def main() -> int:
     started = time.monotonic()
     places = fresh(FOLDER.absolute())
     use_only(places)
+    from flows.demo_outcome import outcome_of_items, outcome_table, rate_table, shortfalls
+
     bank = synthesise(places)
     register(places)
     closed = run_flows(places, bank)
-    judged = judge(bank.truth_csv, Path(closed["folder"]) / "decisions.csv")
-    with step("log the day to MLflow"):
-        log_day(places, closed, error_rates(judged))
-    show(places, closed)
-    console.print(rate_table(judged))
-    lacking = shortfalls(judged, closed["outcomes"], closed["balances"])
+    became = outcome_of_items(bank.truth_csv, Path(closed["folder"]) / "decisions.csv")
+    kinds = hold_against_truth(places, bank, closed, became)
+    console.print(outcome_table(closed["batch_id"], closed["outcomes"]))
+    console.print(closed["reconciliation"])
+    console.print(rate_table(kinds))
+    lacking = shortfalls(bank.truth_csv, became, closed)
     for line in lacking:
         console.print(f"[red]MISSING[/] {line}")
-    pages(places, closed)
+    point_to(places, closed)
     console.print(f"[dim]{time.monotonic() - started:.0f} s, everything in {FOLDER}/[/]")
     return 1 if lacking else 0
 
@@ -95,6 +94,8 @@ def fresh(folder: Path) -> Places:
 
 def use_only(places: Places) -> None:
     """Point Prefect, MLflow and the catalogue into the folder, whatever the user's settings say; keep logs quiet."""
+    if "prefect" in sys.modules or "mlflow" in sys.modules:
+        raise RuntimeError("the demo sets the places of Prefect and MLflow before they are imported")
     for name in [n for n in os.environ if n.startswith(("PREFECT_", "MLFLOW_", "SIGVERIFY_"))]:
         del os.environ[name]
     os.environ |= {
@@ -109,6 +110,7 @@ def use_only(places: Places) -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "NO_ALBUMENTATIONS_UPDATE": "1",
         "MPLBACKEND": "Agg",
     }
@@ -191,36 +193,35 @@ def run_flows(places: Places, bank: Any) -> dict[str, Any]:
         return verify_batch(settings, ingested[0]["batch_id"])[0]
 
 
-def log_day(places: Places, closed: dict[str, Any], measured: dict[str, float]) -> None:
-    """The day as an MLflow run: counts, synthetic error rates, report."""
+def hold_against_truth(places: Places, bank: Any, closed: dict[str, Any], became: dict[str, str]) -> Any:
+    """The report once more, with the synthetic truth in it, and the day as an MLflow run."""
+    from sigverify.batch.report import write_batch_report
+    from sigverify.batch.truth import outcomes_by_kind
     from sigverify.registry import Evidence, Registry
+    from sigverify.storage.store import Store
+    from sigverify.verifier import Verifier
 
-    counts = {f"{row['outcome']}.{row['reason']}": float(row["count"]) for row in closed["outcomes"]}
-    evidence = Evidence(
-        parameters={"verifier_version": closed["verifier_version"], "batch_id": closed["batch_id"]},
-        metrics=counts | measured,
-        folders={"decisions": Path(closed["folder"])},
-        tags={"truth": "synthetic"},
-    )
-    Registry(places.tracking, places.folder / "mlflow-artifacts").log_run(NAME, f"batch {closed['batch_id']}", evidence)
-
-
-def show(places: Places, closed: dict[str, Any]) -> None:
-    """Outcomes by reason and the reconciliation line."""
-    table = Table(title=f"batch {closed['batch_id']}", title_justify="left")
-    for column in ("outcome", "reason", "items", f"amount ({closed['currency']})"):
-        table.add_column(column, justify="right" if column.startswith(("items", "amount")) else "left")
-    for row in closed["outcomes"]:
-        amount = "unreadable" if row["amount_minor"] is None else f"{row['amount_minor'] / 100:,.2f}"
-        table.add_row(row["outcome"], row["reason"], str(row["count"]), amount)
-    console.print(table)
-    console.print(closed["reconciliation"])
+    with step("hold the decisions against the synthetic truth, log the day to MLflow"):
+        folder, kinds = Path(closed["folder"]), outcomes_by_kind(bank.truth_csv, became)
+        with Store.open(places.catalogue) as store:
+            write_batch_report(store, Verifier.load(), closed["batch_id"], folder, truth=bank.truth_csv)
+        counts = {
+            f"{row['outcome']}.{row['reason']}".replace(" + ", "."): float(row["count"]) for row in closed["outcomes"]
+        }
+        evidence = Evidence(
+            parameters={"verifier_version": closed["verifier_version"], "batch_id": closed["batch_id"]},
+            metrics=counts | {f"synthetic_{k.error}": k.errors / k.n for k in kinds if k.error},
+            folders={"decisions": folder},
+            tags={"truth": "synthetic"},
+        )
+        registry = Registry(places.tracking, places.folder / "mlflow-artifacts")
+        registry.log_run(NAME, f"batch {closed['batch_id']}", evidence)
+    return kinds
 
 
-def pages(places: Places, closed: dict[str, Any]) -> None:
+def point_to(places: Places, closed: dict[str, Any]) -> None:
     """Where to look next."""
-    console.print(f"\nreport   {closed['report']}")
-    console.print(f"export   {closed['folder']}")
+    console.print(f"\nreport   {closed['report']}\nexport   {closed['folder']}", markup=False)
     for page, command in places.commands:
         console.print(f"{page}:\n    {command}", markup=False)
 

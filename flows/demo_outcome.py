@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-# What must become of an item of each planted kind; genuine signatures and forgeries are the verifier's to judge.
+from flows.outcome import ORDER
+from sigverify.batch.truth import KindOutcomes
+
+# What must become of the faults that were planted; signatures and forgeries are the verifier's to judge.
 PLANTED = {
     "blank": ("failure_to_acquire",),
     "truncated": ("failure_to_acquire", "quarantined"),
@@ -20,68 +23,55 @@ PLANTED = {
     "copy_of_reference": ("refer",),
     "copy_of_item": ("refer",),
 }
-OUTCOMES = ("accept", "refer", "reject", "failure_to_acquire", "quarantined", "duplicate")
-JUDGED = ("genuine", "random_forgery", "skilled_forgery")
+SHOWN = ORDER[:4]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One item: what it really is, and what became of it."""
-
-    item_id: str
-    kind: str
-    outcome: str
-    reason: str
+def outcome_of_items(truth_csv: Path, decisions_csv: Path) -> dict[str, str]:
+    """Outcome by item id; an item of the truth without a decision went to quarantine."""
+    decided = {row["item_id"]: row["outcome"] for row in _rows(decisions_csv)}
+    return {row["item_id"]: decided.get(row["item_id"], "quarantined") for row in _rows(truth_csv)}
 
 
-def judge(truth_csv: Path, decisions_csv: Path) -> list[Judged]:
-    """Each item of the truth with its decision; an item without one went to quarantine."""
-    decided = {row["item_id"]: row for row in _rows(decisions_csv)}
-    found = []
-    for row in _rows(truth_csv):
-        one = decided.get(row["item_id"], {"outcome": "quarantined", "reason": ""})
-        found.append(Judged(row["item_id"], row["kind"], one["outcome"], one["reason"]))
-    return found
-
-
-def rates(judged: list[Judged]) -> list[tuple[str, Counter[str]]]:
-    """Outcomes of genuine signatures, random forgeries and skilled forgeries."""
-    return [(kind, Counter(j.outcome for j in judged if j.kind == kind)) for kind in JUDGED]
-
-
-def rate_table(judged: list[Judged]) -> Table:
-    """Error rates in words a reader can check: shares and the counts behind them."""
-    table = Table(title="against the SYNTHETIC truth (says nothing about real signatures)", title_justify="left")
-    for column in ("what it really is", "items", "accepted", "referred", "rejected", "no signature"):
-        table.add_column(column, justify="left" if column.startswith("what") else "right")
-    for kind, counts in rates(judged):
-        n = counts.total()
-        shares = [f"{100 * counts[o] / max(n, 1):.1f} % ({counts[o]})" for o in OUTCOMES[:4]]
-        table.add_row(kind.replace("_", " "), str(n), *shares)
+def outcome_table(batch_id: str, outcomes: list[dict[str, Any]]) -> Table:
+    """Rows by outcome and reason, in count and amount."""
+    table = Table(title=f"batch {batch_id}", title_justify="left")
+    for column in ("outcome", "reason", "rows", "amount"):
+        table.add_column(column, justify="right" if column in ("rows", "amount") else "left", overflow="fold")
+    for row in outcomes:
+        amount = f"{row['amount_minor'] / 100:,.2f} {row['currency']}" if row["currency"] else "unreadable"
+        table.add_row(row["outcome"], row["reason"], str(row["count"]), amount)
     return table
 
 
-def error_rates(judged: list[Judged]) -> dict[str, float]:
-    """far_random, far_skilled (accepted automatically) and frr (genuine not accepted) as shares; synthetic."""
-    by_kind = dict(rates(judged))
-    shares = {kind: counts["accept"] / max(counts.total(), 1) for kind, counts in by_kind.items()}
-    return {
-        "synthetic_far_random": shares["random_forgery"],
-        "synthetic_far_skilled": shares["skilled_forgery"],
-        "synthetic_frr": 1.0 - shares["genuine"],
-    }
+def rate_table(kinds: list[KindOutcomes]) -> Table:
+    """Error rates with their exact intervals and the counts behind them."""
+    table = Table(title="error rates on SYNTHETIC signatures (they say nothing about real ones)", title_justify="left")
+    for column in ("signature", "items", "accepted", "referred", "rejected", "failed", "error", "95 %"):
+        table.add_column(column, justify="left" if column in ("signature", "error") else "right", overflow="fold")
+    for kind in kinds:
+        if kind.error is not None:
+            counts = [str(kind.outcomes.get(outcome, 0)) for outcome in SHOWN]
+            error = f"{kind.error} {100 * kind.errors / kind.n:.1f} %"
+            table.add_row(
+                kind.kind.replace("_", " "),
+                str(kind.n),
+                *counts,
+                error,
+                f"{100 * kind.low:.1f} to {100 * kind.high:.1f}",
+            )
+    return table
 
 
-def shortfalls(judged: list[Judged], outcomes: list[dict[str, object]], balances: bool) -> list[str]:
-    """What the day lacks, in words; nothing is what `make demo` wants."""
-    seen = {str(row["outcome"]) for row in outcomes if row["count"]}
-    missing = [f"no item became {outcome}" for outcome in OUTCOMES if outcome not in seen]
+def shortfalls(truth_csv: Path, became: Mapping[str, str], closed: Mapping[str, Any]) -> list[str]:
+    """What the day lacks, in words; `make demo` wants nothing of it."""
+    seen = {str(row["outcome"]) for row in closed["outcomes"] if row["count"]}
+    missing = [f"nothing became {outcome}" for outcome in ORDER if outcome not in seen]
     wrong = [
-        f"{j.item_id} ({j.kind}) became {j.outcome} {j.reason}".rstrip()
-        for j in judged
-        if j.kind in PLANTED and j.outcome not in PLANTED[j.kind]
+        f"item {row['item_id']} ({row['kind']}) became {became[row['item_id']]}"
+        for row in _rows(truth_csv)
+        if row["kind"] in PLANTED and became[row["item_id"]] not in PLANTED[row["kind"]]
     ]
-    return ([] if balances else ["the reconciliation does not balance"]) + missing + wrong
+    return ([] if closed["balances"] else ["the reconciliation does not balance"]) + missing + wrong
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

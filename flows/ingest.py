@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow, get_run_logger, runtime
 from prefect.events import emit_event
 
+from flows.attempts import each
 from flows.parameters import Delivery
 from flows.tasks import Plain, find_deliveries, ingest_delivery, run_parameter
 
@@ -21,22 +22,23 @@ def _run_name() -> str:
 def ingest_scans(delivery: Delivery) -> list[Plain]:
     """Take in every delivery of the landing folder: good rows become a batch, bad rows go to quarantine with reasons.
 
-    A delivery that was taken in before changes nothing. Each batch still to be decided is announced by the event
-    `sigverify.batch.ingested`, which starts its verification.
+    A delivery that was taken in before is passed over; one that fails keeps no other waiting. Each new batch is
+    announced by the event `sigverify.batch.ingested`, which starts its verification.
     """
     log = get_run_logger()
     day = delivery.day(runtime.flow_run.scheduled_start_time)
-    folders = find_deliveries(delivery.folder(day))
+    folders = find_deliveries(delivery.catalogue, delivery.folder(day))
     if not folders:
-        log.warning("no delivery for %s", day)
-    summaries = [
-        ingest_delivery(delivery.catalogue, folder, day.isoformat(), delivery.classification) for folder in folders
-    ]
-    for summary in summaries:
-        log.info("batch %s: %s", summary["batch_id"], summary["text"])
+        log.warning("no new delivery for %s", day)
+
+    def take(folder: str) -> Plain:
+        summary = ingest_delivery(delivery.catalogue, folder, day.isoformat(), delivery.classification)
+        log.info("%s", summary["text"])
         if summary["open"]:
             announce(summary["batch_id"])
-    return summaries
+        return summary
+
+    return each(folders, take)
 
 
 def announce(batch_id: str) -> None:

@@ -49,41 +49,42 @@ def run_parameter(name: str) -> Any:
 
 
 @task(name="find deliveries", **RETRIED)
-def find_deliveries(landing: str) -> list[str]:
-    """The folders beneath `landing` that hold a manifest, oldest first."""
+def find_deliveries(catalogue: str, landing: str) -> list[str]:
+    """Complete deliveries beneath `landing` that the catalogue does not hold yet, oldest first."""
     from sigverify.batch.landing import find_landings
+    from sigverify.storage.store import Store
 
-    return [str(folder) for folder in find_landings(Path(landing))]
+    with Store.open(Path(catalogue), create=True) as store:
+        return [str(folder) for folder in find_landings(Path(landing), store)]
 
 
 @task(name="ingest delivery", task_run_name="ingest {landing}", **RETRIED)
 def ingest_delivery(catalogue: str, landing: str, business_date: str, classification: str) -> Plain:
     """One delivery into one batch; `open` tells whether anything of it is still to be decided."""
     from sigverify.batch.landing import ingest_batch
-
     from sigverify.records import Classification
     from sigverify.storage import ledger
     from sigverify.storage.store import Store
 
-    store = Store.open(Path(catalogue), create=True)
-    summary = ingest_batch(
-        store,
-        Path(landing),
-        business_date=date.fromisoformat(business_date),
-        classification=Classification(classification),
-    )
-    return {**plain(summary), "text": summary.text(), "open": summary.batch_id in ledger.open_batches(store)}
+    kind = Classification(classification)
+    with Store.open(Path(catalogue), create=True, classification=kind) as store:
+        summary = ingest_batch(
+            store, Path(landing), business_date=date.fromisoformat(business_date), classification=kind
+        )
+        waits = summary.batch_id in ledger.open_batches(store)
+    return {**plain(summary), "text": summary.text(), "open": waits}
 
 
 @task(name="add references", **RETRIED)
 def add_reference_folder(catalogue: str, references: str, classification: str) -> Plain:
     """A folder of references into the catalogue; those it holds already change nothing."""
     from sigverify.batch.enrolment import add_references
-
     from sigverify.records import Classification
     from sigverify.storage.store import Store
 
-    added = add_references(Store.open(Path(catalogue), create=True), Path(references), Classification(classification))
+    kind = Classification(classification)
+    with Store.open(Path(catalogue), create=True, classification=kind) as store:
+        added = add_references(store, Path(references), kind)
     return {**plain(added), "text": str(added)}
 
 
@@ -94,7 +95,7 @@ def keep_verifier(catalogue: str, reference: str) -> Plain:
     from sigverify.registry import open_verifier
 
     verifier = open_verifier(reference)
-    folder = Path(catalogue) / "verifiers" / verifier.version
+    folder = kept_folder(catalogue, verifier.version)
     if not (folder / "verifier.json").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         verifier.save(folder)
@@ -105,27 +106,34 @@ def keep_verifier(catalogue: str, reference: str) -> Plain:
 def enrol_references(catalogue: str, verifier: str, writer_ids: list[str] | None, max_references: int) -> Plain:
     """Templates of the named writers, or of all."""
     from sigverify.batch.enrolment import enrol
-
     from sigverify.storage.store import Store
     from sigverify.verifier import Verifier
 
-    done = enrol(
-        Store.open(Path(catalogue)),
-        Verifier.load(verifier),
-        writer_ids=writer_ids,
-        max_references=max_references,
-        workers=WORKERS,
-    )
+    with Store.open(Path(catalogue)) as store:
+        done = enrol(
+            store,
+            Verifier.load(verifier),
+            writer_ids=writer_ids,
+            max_references=max_references,
+            workers=WORKERS,
+        )
     return {**plain(done), "text": done.text()}
 
 
-@task(name="find open batches", **RETRIED)
-def find_open_batches(catalogue: str) -> list[str]:
-    """Every batch that is not decided yet, oldest first."""
+@task(name="find unfinished batches", **RETRIED)
+def find_unfinished(catalogue: str) -> list[str]:
+    """Every batch that waits for decisions or for its export, oldest first."""
+    from sigverify.records import BatchState
     from sigverify.storage import ledger
     from sigverify.storage.store import Store
 
-    return list(ledger.open_batches(Store.open(Path(catalogue))))
+    with Store.open(Path(catalogue)) as store:
+        return [b.batch_id for b in ledger.list_batches(store) if b.state in (BatchState.OPEN, BatchState.DECIDED)]
+
+
+def kept_folder(catalogue: str, version: str) -> Path:
+    """Where a catalogue keeps the bundle of a verifier version."""
+    return Path(catalogue) / "verifiers" / version
 
 
 def plain(record: Any) -> Plain:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from prefect import flow, get_run_logger, unmapped
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.attempts import each
 from flows.outcome import publish_outcomes
 from flows.parameters import BatchId, Verification
 from flows.shards import close_batch, count_undecided, decide_items, open_batch
-from flows.tasks import Plain, find_open_batches, keep_verifier, run_parameter
+from flows.tasks import Plain, find_unfinished, keep_verifier, run_parameter
 
 
 def _run_name() -> str:
@@ -23,26 +24,13 @@ def _run_name() -> str:
     result_serializer="json",
 )
 def verify_batch(settings: Verification, batch_id: BatchId | None = None) -> list[Plain]:
-    """Decide a batch exactly once, export its decisions, write its report. Without a batch: all that are open.
+    """Decide a batch exactly once, export its decisions, write its report. Without a batch: all that are unfinished.
 
     Killed and run again, or run twice, it decides what is left: the ledger holds one decision for each item, verifier
     version and policy version. A batch that fails does not keep the others waiting; the run fails at its end.
     """
-    log = get_run_logger()
-    waiting = [batch_id] if batch_id else find_open_batches(settings.catalogue)
-    done: list[Plain] = []
-    errors: list[Exception] = []
-    for each in waiting:
-        try:
-            done.append(_verify(settings, each))
-        except Exception as error:
-            log.error("batch %s: %s", each, error)
-            errors.append(error)
-    if len(errors) > 1:
-        raise ExceptionGroup(f"{len(errors)} of {len(waiting)} batches are not decided", errors)
-    if errors:
-        raise errors[0]
-    return done
+    waiting = [batch_id] if batch_id else find_unfinished(settings.catalogue)
+    return each(waiting, lambda batch: _verify(settings, batch))
 
 
 def _verify(settings: Verification, batch_id: str) -> Plain:

@@ -51,6 +51,22 @@ class Server:
             body["flow_runs"] = {"state": {"type": {"any_": list(states)}}}
         return list(self.ask("/flow_runs/filter", body))
 
+    def run(self, deployment: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A run of a deployment on demand, once it has ended."""
+        deployed = self.ask(f"/deployments/name/{deployment}")
+        asked = {"parameters": parameters} if parameters else {}
+        return self.end_of(self.ask(f"/deployments/{deployed['id']}/create_flow_run", asked)["id"])
+
+    def end_of(self, run_id: str) -> dict[str, Any]:
+        """The flow run, once it has ended one way or another."""
+
+        def ended() -> dict[str, Any] | None:
+            run: dict[str, Any] = self.ask(f"/flow_runs/{run_id}")
+            return run if run["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+        run: dict[str, Any] = wait_for(ended, f"the end of flow run {run_id}")
+        return run
+
     def logs(self, run_id: str) -> str:
         found = self.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200})
         return "\n".join(line["message"] for line in found)

@@ -60,22 +60,9 @@ def test_the_api_refuses_a_bad_form_before_a_run_exists(server: Server) -> None:
         assert refused.value.code in (409, 422)
 
 
-def end_of(server: Server, run_id: str) -> dict[str, Any]:
-    """The flow run, once it has ended one way or another."""
-
-    def ended() -> dict[str, Any] | None:
-        run: dict[str, Any] = server.ask(f"/flow_runs/{run_id}")
-        return run if run["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
-
-    run: dict[str, Any] = wait_for(ended, f"the end of flow run {run_id}")
-    return run
-
-
 def test_a_run_on_demand_completes(server: Server) -> None:
-    deployed = deployment(server, "ingest_scans/ingest-scans")
-    run = server.ask(f"/deployments/{deployed['id']}/create_flow_run", {})
-    ended = end_of(server, run["id"])
-    assert ended["state"]["type"] == "COMPLETED", server.logs(run["id"])
+    ended = server.run("ingest_scans/ingest-scans")
+    assert ended["state"]["type"] == "COMPLETED", server.logs(ended["id"])
     assert ended["name"].startswith("ingest 2")
 
 
@@ -87,7 +74,7 @@ def test_a_backfill_asks_once_for_each_working_day(server: Server) -> None:
     ]
     assert [line.split()[0] for line in said[0].splitlines()] == ["2026-11-13", "2026-11-16"]
     assert said[0] == said[1]
-    run = end_of(server, said[0].split()[-1])
+    run = server.end_of(said[0].split()[-1])
     assert (run["state"]["type"], run["name"]) == ("COMPLETED", "ingest 2026-11-16"), server.logs(run["id"])
 
 
@@ -108,4 +95,4 @@ def test_the_event_of_an_ingest_starts_the_verification_of_its_batch(server: Ser
     )[0]
     assert run["parameters"]["batch_id"] == "2026-11-20-no-such-batch"
     assert run["parameters"]["settings"]["catalogue"].endswith("catalogue")
-    assert end_of(server, run["id"])["state"]["type"] == "FAILED"  # there is no such batch
+    assert server.end_of(run["id"])["state"]["type"] == "FAILED"  # there is no such batch

@@ -1,0 +1,124 @@
+"""A day through deployed flows, from ingest to verification by event; and one killed half way, embedded, run again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sigverify.storage import ledger
+from sigverify.storage.store import Store
+from sigverify.synthesis.bank import SyntheticBank, synthesise_bank
+from tests.flows.servers import ROOT, Server, environment_for, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> SyntheticBank:
+    folder = tmp_path_factory.mktemp("bank") / "bank"
+    return synthesise_bank(folder, seed=5, n_writers=4, n_genuine_items=16, n_random_items=2, n_skilled_items=3)
+
+
+def decisions_in(catalogue: Path, batch_id: str) -> list[dict[str, Any]]:
+    with Store.open(catalogue) as store:
+        return [dict(row) for row in ledger.decisions_of(store, batch_id).to_dict("records")]
+
+
+def exported(folder: Path) -> list[dict[str, str]]:
+    with (folder / "decisions.csv").open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def assert_decided_once(catalogue: Path, batch_id: str) -> list[dict[str, Any]]:
+    """Every item of the batch has one decision, and the batch adds up."""
+    decisions = decisions_in(catalogue, batch_id)
+    with Store.open(catalogue) as store:
+        items = list(ledger.items_of(store, batch_id).item_id)
+        assert ledger.reconcile(store, batch_id).balanced
+        assert batch_id not in ledger.open_batches(store)
+    assert Counter(d["item_id"] for d in decisions) == Counter(items)
+    return decisions
+
+
+def test_a_delivery_is_decided_by_the_event_of_its_ingest(server: Server, bank: SyntheticBank) -> None:
+    catalogue = server.folder / "catalogue"
+    enrolled = server.run(
+        "enrol_writers/enrol-writers",
+        {"enrolment": {"catalogue": str(catalogue), "references": str(bank.references_dir)}},
+    )
+    assert enrolled["state"]["type"] == "COMPLETED", server.logs(enrolled["id"])
+    shutil.copytree(bank.landing_dir, server.folder / "landing" / "day")
+    ingested = server.run("ingest_scans/ingest-scans")
+    assert ingested["state"]["type"] == "COMPLETED", server.logs(ingested["id"])
+    with Store.open(catalogue) as store:
+        [batch_id] = ledger.open_batches(store) or [b.batch_id for b in ledger.list_batches(store)]
+    started = wait_for(
+        lambda: [r for r in server.runs("verify_batch") if r["parameters"].get("batch_id") == batch_id],
+        "the verification the event starts",
+    )[0]
+    ended = server.end_of(started["id"])
+    assert ended["state"]["type"] == "COMPLETED", server.logs(started["id"])
+    decisions = assert_decided_once(catalogue, batch_id)
+    assert len(exported(catalogue / "exports" / batch_id)) == len(decisions)
+    artifacts = server.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [started["id"]]}}})
+    assert {a["type"] for a in artifacts} >= {"table", "markdown"}
+    swept = server.run("verify_batch/verify-batch")
+    assert swept["state"]["type"] == "COMPLETED"
+    assert decisions_in(catalogue, batch_id) == decisions
+
+
+PREPARE = """
+import sys
+from pathlib import Path
+from flows.enrol import enrol_writers
+from flows.ingest import ingest_scans
+from flows.parameters import Delivery, Enrolment
+catalogue, references, landing = sys.argv[1:]
+enrol_writers(Enrolment(catalogue=catalogue, references=references))
+print("batch", ingest_scans(Delivery(catalogue=catalogue, landing=landing, business_date="2026-11-20"))[0]["batch_id"])
+"""
+VERIFY = """
+import sys
+from flows.parameters import Verification
+from flows.verify import verify_batch
+verify_batch(Verification(catalogue=sys.argv[1], shard_size=2))
+"""
+
+
+def test_killed_half_way_and_run_again_every_item_is_decided_once(tmp_path: Path, bank: SyntheticBank) -> None:
+    """Embedded, without a server set up: SIGKILL to the whole process, then the same sweep again."""
+    catalogue, environment = tmp_path / "catalogue", environment_for(tmp_path)
+    said = run_python(PREPARE, environment, str(catalogue), str(bank.references_dir), str(bank.landing_dir))
+    batch_id = next(line.split()[1] for line in said.splitlines() if line.startswith("batch "))
+    command = [sys.executable, "-c", VERIFY, str(catalogue)]
+    killed = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+    before = wait_for(
+        lambda: killed.poll() is not None or decisions_in(catalogue, batch_id), "the first decisions", seconds=100
+    )
+    assert killed.poll() is None, killed.communicate()[1].decode()[-3000:]
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    before = decisions_in(catalogue, batch_id)
+    with Store.open(catalogue) as store:
+        assert batch_id in ledger.open_batches(store)
+        assert 0 < len(before) < len(ledger.items_of(store, batch_id))
+    run_python(VERIFY, environment, str(catalogue))
+    after = {d["item_id"]: d for d in assert_decided_once(catalogue, batch_id)}
+    assert all(after[d["item_id"]]["decided_at"] == d["decided_at"] for d in before)
+
+
+def run_python(code: str, environment: dict[str, str], *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
