@@ -40,6 +40,8 @@ def save_templates(store: Store, made: Iterable[Template], verifier_version: str
     if len(encoders) > 1:
         raise Mismatch("templates of several encoders cannot share a gallery", got=", ".join(sorted(encoders)))
     dims = {t.embeddings.shape[1] for t in found}
+    if len(dims) > 1:
+        raise BadInput("templates of a gallery have one width", got=sorted(dims))
     encoder_id, at = found[0].encoder_id, now()
     gallery_id = gallery_id_of(encoder_id, verifier_version)
     gallery = {"gallery_id": gallery_id, "encoder_id": encoder_id, "verifier_version": verifier_version}
