@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EVALUATION_CORE = ("metrics", "trials", "protocols", "parts")
+EVALUATION_CORE = ("metrics", "intervals", "likelihood", "trials", "protocols", "parts")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("sigverify",),

@@ -97,7 +97,9 @@ def _compute(store: Store, verifier: Any, rows: pd.DataFrame, workers: int, say:
 
         prepared = verifier.prepare_many(scans, workers=workers, on_progress=tell)
         say("embedding", before + share / 2)
-        embeddings.append(verifier.embed([p.image for p in prepared if p.image is not None]))
+        images = [p.image for p in prepared if p.image is not None]
+        if images:
+            embeddings.append(verifier.embed(images))
         described.extend(_described(p) for p in prepared)
         say("embedding", before + share)
     joined = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)

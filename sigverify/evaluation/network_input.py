@@ -41,7 +41,7 @@ def describe_input(image: Image) -> dict[str, float]:
         "grey_levels": float(len(np.unique(image))),
         "soft_share": float(soft.sum() / mask.sum()),
         "edge_slope": float(slope[slope > 0].mean()) if (slope > 0).any() else 0.0,
-        "stroke_width_px": 4 * float(distance_transform_edt(mask)[mask].mean()),  # a bar's mean depth is width / 4
+        "stroke_width_px": 4 * float(distance_transform_edt(mask)[mask].mean() - 0.5),  # mean depth = width / 4
         "aspect": width / height,
         "crop_height_px": float(height),
         "crop_width_px": float(width),

@@ -7,6 +7,7 @@ says. Figures are drawn without pyplot, so nothing is left open and no display i
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ KINDS = {
     TrialKind.SKILLED_FORGERY: ("skilled forgery", VERMILION),
     TrialKind.RANDOM_FORGERY: ("random forgery", ORANGE),
 }
-TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+LINES = ("solid", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1.2, 1)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)))
+TICKS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e6e6e6",
@@ -63,14 +65,14 @@ def det_figure(result: BenchmarkResult, about: str) -> Figure:
     figure = _figure(5.4 * len(kinds), 5.3)
     axes = figure.subplots(1, len(kinds), squeeze=False)
     for axis, kind in zip(axes[0], kinds, strict=True):
-        name = KINDS[kind][0]
         short = "skilled" if kind is TrialKind.SKILLED_FORGERY else "random"
-        for colour, (k, scored) in zip(BY_REFERENCES, result.scored.items(), strict=False):
+        styles = zip(cycle(BY_REFERENCES), cycle(LINES))
+        for (colour, line), (k, scored) in zip(styles, result.scored.items(), strict=False):
             curve = det_curve(scored.of(TrialKind.GENUINE).score, scored.of(kind).score)
             rate = result.figures[k][short]["eer"]
-            _det_line(axis, curve, colour, f"{_references(k)}, EER {rate:.1f} %")
-        _deviate_axes(axis, f"far_{short}: {name}s accepted (%)")
-        axis.set_title(f"{name.capitalize()}s")
+            _det_line(axis, curve, colour, line, f"{_references(k)}, EER {rate:.1f} %")
+        _deviate_axes(axis, f"far_{short}: {short} forgeries accepted (%)")
+        axis.set_title(f"{short.capitalize()} forgeries")
     figure.suptitle(about, x=0.01, ha="left", fontsize=9, color="#666666")
     return figure
 
@@ -129,11 +131,11 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _det_line(axis: Axes, curve: Curve, colour: str, label: str) -> None:
+def _det_line(axis: Axes, curve: Curve, colour: str, line: Any, label: str) -> None:
     low, high = _deviate(np.array([TICKS[0] / 2, 0.9]))
     far, frr = (np.clip(_deviate(rate), low, high) for rate in (curve.far, curve.frr))
     inside = (far > low) & (far < high) | (frr > low) & (frr < high)
-    axis.plot(far[inside], frr[inside], color=colour, linewidth=2, label=label, solid_joinstyle="round")
+    axis.plot(far[inside], frr[inside], color=colour, linewidth=2, linestyle=line, label=label)
 
 
 def _deviate_axes(axis: Axes, xlabel: str) -> None:
@@ -144,7 +146,8 @@ def _deviate_axes(axis: Axes, xlabel: str) -> None:
     axis.set_xticks(place, names)
     axis.set_yticks(place, names)
     axis.tick_params(length=0)
-    axis.legend(loc="upper right", fontsize=9)
+    box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1}
+    axis.legend(loc="upper right", fontsize=9, handlelength=3, **box)
 
 
 def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: float) -> None:
@@ -157,7 +160,7 @@ def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: floa
         axis.text(max(reject, low), 0.99, "reject ", ha="right", **top)
     if accept < high:
         axis.text(max(accept, low), 0.99, " accept", ha="left", **top)
-    if accept - reject > 0.12 * (high - low):
+    if accept - reject > 0.08 * (high - low):
         axis.text(np.clip((reject + accept) / 2, low, high), 0.99, "refer", ha="center", **top)
 
 

@@ -141,4 +141,3 @@ def _warnings(trials: ScoredTrials, policy: Policy, numbers: Sequence[int]) -> l
                 f"({need}) at {', '.join(map(str, short))} references: the strictest threshold seen is used"
             )
     return found
-

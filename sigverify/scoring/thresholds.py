@@ -23,8 +23,12 @@ def accept_threshold(forged: Scores, max_far: float) -> float:
     allowed = math.floor(max_far * len(forged) + _ROUNDING)
     if allowed >= len(forged):
         return -math.inf
-    highest_refused = np.sort(forged)[::-1][allowed]
-    return float(np.nextafter(highest_refused, np.inf))
+    return just_above(float(np.sort(forged)[::-1][allowed]))
+
+
+def just_above(score: float) -> float:
+    """The next number above `score`; above zero the smallest normal one, since some libraries flush smaller to zero."""
+    return float(np.nextafter(score, np.inf)) if score != 0 else float(np.finfo(np.float64).tiny)
 
 
 def reject_threshold(genuine: Scores, max_frr: float) -> float:
@@ -55,7 +59,7 @@ def choose_thresholds(
         reject=reject,
         far_skilled=share_accepted(skilled, accept),
         far_random=share_accepted(random, accept),
-        frr=1 - share_accepted(genuine, accept),
+        frr=float(np.mean(genuine < accept)),
         frr_auto=float(np.mean(genuine < reject)),
         calibration_slope=calibration.slope if calibration else 0.0,
         calibration_intercept=calibration.intercept if calibration else 0.0,
