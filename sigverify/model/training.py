@@ -35,7 +35,7 @@ from sigverify.model.mining import cosine_distance, hardness, mine
 from sigverify.model.numerics import kept_memory, mixed_precision, repeatable
 from sigverify.model.schedule import learning_rate, progress
 from sigverify.model.seeds import seed_at
-from sigverify.model.validation import validate
+from sigverify.model.validation import validate, writers_to_validate
 
 LOG_EVERY = 10  # steps
 WEIGHTS, BEST = "weights.safetensors", "best.safetensors"
@@ -152,6 +152,8 @@ def _check(settings: TrainingSettings, validation: SignatureSet | None) -> None:
         raise BadSettings("steps, learning_rate and margin must be above 0", got=settings)
     if settings.select == "best" and (validation is None or settings.validate_every < 1):
         raise BadSettings("select 'best' needs a validation set and validate_every > 0", next="or select 'last'")
+    if validation is not None and settings.validate_every > 0:
+        writers_to_validate(validation)
 
 
 def _due(step: int, every: int, last: bool) -> bool:

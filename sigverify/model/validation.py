@@ -29,9 +29,7 @@ def validate(encoder: Encoder, data: SignatureSet, n_references: int = N_REFEREN
 
 def measure(embeddings: Floats, data: SignatureSet, n_references: int = N_REFERENCES) -> dict[str, float]:
     """As `validate`, from embeddings (n, d) of the set's images."""
-    able = [w for w in np.unique(data.writer) if np.count_nonzero((data.writer == w) & ~data.forged) > n_references]
-    if len(able) < 2:
-        raise TooFewWriters(f"validation needs two writers with over {n_references} genuine signatures", got=len(able))
+    able = writers_to_validate(data, n_references)
     references = np.zeros(len(data), bool)
     for writer in able:
         references[np.flatnonzero((data.writer == writer) & ~data.forged)[:n_references]] = True
@@ -46,6 +44,14 @@ def measure(embeddings: Floats, data: SignatureSet, n_references: int = N_REFERE
     if len(skilled):
         figures |= {"skilled_eer": equal_error_rate(genuine, skilled), "skilled": len(skilled)}
     return {name: float(value) for name, value in figures.items()}
+
+
+def writers_to_validate(data: SignatureSet, n_references: int = N_REFERENCES) -> list[int]:
+    """Writers with a genuine signature left after their references. Raises TooFewWriters where there are not two."""
+    able = [w for w in np.unique(data.writer) if np.count_nonzero((data.writer == w) & ~data.forged) > n_references]
+    if len(able) < 2:
+        raise TooFewWriters(f"validation needs two writers with over {n_references} genuine signatures", got=len(able))
+    return [int(w) for w in able]
 
 
 def equal_error_rate(genuine: npt.NDArray[np.floating], impostor: npt.NDArray[np.floating]) -> float:
