@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def write_table(frame: pd.DataFrame, contract: Contract, path: Path) -> Path:
     except OSError as error:
         raise BadInput(f"{path.name} could not be written", got=error.strerror, next="free space and repeat") from error
     finally:
-        working.unlink(missing_ok=True)
+        with suppress(OSError):
+            working.unlink()
     return path
 
 

@@ -26,6 +26,8 @@ NO_DECIMALS = (
 THREE_DECIMALS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 DECIMALS = dict.fromkeys(NO_DECIMALS, 0) | dict.fromkeys(THREE_DECIMALS, 3) | {"CLF": 4, "UYW": 4}
 
+PART = 1_000_000_000  # amounts are summed in two parts, in and above thousands of millions
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -117,15 +119,17 @@ def _by_outcome(connection: sa.Connection, batch: Batch) -> tuple[Totals, Totals
 def _sum(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> Totals:
     readable = sa.and_(table.c.amount_minor.is_not(None), table.c.currency.is_not(None), table.c.currency != "")
     currency = sa.case((readable, table.c.currency), else_=None).label("readable_currency")
-    amount = sa.func.sum(sa.case((readable, table.c.amount_minor), else_=0))
-    groups = sa.select(currency, sa.func.count(), amount).where(where).group_by(currency)
+    whole = sa.case((readable, table.c.amount_minor), else_=0)
+    parts = (sa.func.sum(whole // PART), sa.func.sum(whole % PART))  # no sum of 64-bit amounts fits 64 bits for sure
+    groups = sa.select(currency, sa.func.count(), *parts).where(where).group_by(currency)
     return _totals(connection.execute(groups).all())
 
 
 def _totals(groups: Iterable[sa.Row[Any]]) -> Totals:
     total = Totals()
-    for currency, count, amount in groups:
-        total += Totals(count, {}, count) if currency is None else Totals(count, {currency: int(amount)})
+    for currency, count, high, low in groups:
+        amount = int(high) * PART + int(low)
+        total += Totals(count, {}, count) if currency is None else Totals(count, {currency: amount})
     return total
 
 

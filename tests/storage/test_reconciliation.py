@@ -154,6 +154,21 @@ def test_amounts_beyond_doubles_and_32_bits(any_store):
     assert ledger.decisions_of(any_store, "b1").amount_minor.tolist() == [big, 1]
 
 
+def test_a_sum_beyond_64_bits(any_store):
+    most = 999_999_999_999_999_999
+    admitted(any_store, "b1", [item(n, row=n + 1, amount=most - n) for n in range(20)])
+    frozen(any_store, "b1")
+    record(any_store, "b1", ledger.undecided(any_store, "b1"))
+    found = ledger.reconcile(any_store, "b1")
+    assert found.received.minor == found.accepted.minor == {"EUR": 20 * most - sum(range(20))}
+
+
+def test_negative_amounts_add_up_too(any_store):
+    amounts = [-5_000_000_001, 3, -999_999_999, 2_000_000_000]
+    admitted(any_store, "b1", [item(n, row=n + 1, amount=a) for n, a in enumerate(amounts)])
+    assert ledger.reconcile(any_store, "b1").undecided.minor == {"EUR": sum(amounts)}
+
+
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
     [(5, "EUR", "0.05 EUR"), (-123456, "EUR", "-1,234.56 EUR"), (1234, "JPY", "1,234 JPY"), (5, "KWD", "0.005 KWD")],
