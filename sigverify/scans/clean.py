@@ -28,6 +28,7 @@ NOISE_WIDTHS = 5.0  # standard deviations of the paper's noise
 FAINT_SHARE = 0.25  # of the page's ink depth: shallower marks are bleed-through, background print or residue
 EDGE_SHARE = 0.4  # of the local ink depth: where a stroke's edge is; half would break strokes where the pen lifts
 DUST_SHARE = 0.02  # of all ink: a part this large is never dust, however small the signature on its sheet
+FULL_SHARE = 0.5  # of the page's ink depth: every part of a signature holds some ink at least this deep
 DUST_REACH = 6  # specks up to this many times the smallest kept one are dust when they lie outside all other ink ...
 DUST_MARGIN = 0.03  # ... by more than this share of its long side
 
@@ -38,6 +39,7 @@ class Ink:
 
     mask: Mask
     depth: Image  # how far each pixel lies below its paper, 0 = paper or lighter
+    page_depth: float  # how far a well inked stroke lies below its paper, grey levels
     paper_level: float  # typical grey level of the paper
     noise: float  # standard deviation of the paper, grey levels
 
@@ -51,14 +53,14 @@ def find_ink(view: Image) -> Ink:
     page_depth = _ink_depth(depth, floor)
     floor = max(floor, offset + FAINT_SHARE * (page_depth - offset))
     mask = depth > np.maximum(_edge_level(depth, offset), np.uint8(min(floor, 254.0)))
-    return Ink(mask, depth, float(np.median(paper[::8, ::8])) - offset, noise)
+    return Ink(mask, depth, page_depth, float(np.median(paper[::8, ::8])) - offset, noise)
 
 
-def drop_dust(mask: Mask, min_area: float) -> Mask:
-    """`mask` without parts smaller than `min_area` px, nor slightly larger ones well outside all other ink.
+def drop_dust(mask: Mask, ink: Ink, min_area: float) -> Mask:
+    """`mask` without parts smaller than `min_area` px or faint throughout, nor larger ones well outside all other ink.
 
     Parts are found at half resolution (four times faster), and ink within about 4 px belongs to one part: a faint
-    stroke that broke into crumbs is not dust.
+    stroke that broke into crumbs is not dust. (A row of crumbs with no full ink among it is a streak of the scanner.)
     """
     counts = _pair_sums(mask)  # ink pixels of each 2 x 2 cell
     labels, n = ndimage.label(ndimage.maximum_filter(counts, size=3), structure=np.ones((3, 3), dtype=bool))
@@ -67,9 +69,10 @@ def drop_dust(mask: Mask, min_area: float) -> Mask:
         return mask
     owner = labels.ravel()[cells]
     areas = np.bincount(owner, weights=counts.ravel()[cells], minlength=n + 1)
+    full = _pair_sums(mask & (ink.depth > FULL_SHARE * ink.page_depth)).ravel()[cells]
     large = DUST_SHARE * areas.sum()
-    keep = areas >= min(min_area, large)
-    main = areas >= min(DUST_REACH * min_area, large)
+    keep = (areas >= min(min_area, large)) & (np.bincount(owner, weights=full, minlength=n + 1) >= 0.25 * min_area)
+    main = keep & (areas >= min(DUST_REACH * min_area, large))
     rows, columns = np.divmod(cells, counts.shape[1])
     near = _near(rows, columns, main[owner]) if main.any() else np.ones_like(rows, dtype=bool)
     keep &= main | (np.bincount(owner, weights=near, minlength=n + 1) > 0)

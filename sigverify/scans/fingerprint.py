@@ -30,7 +30,7 @@ Measured by ``python benchmarks/copies.py SETS`` on the 125 training writers of 
 left out. Pairs of genuine signatures of one writer that reach it: Bengali none of 7,844 (highest 0.81); Hindi 65 of
 22,618, of which 63, looked at one over the other, are unlisted repeats (the same ink with a word moved sideways) and 2
 are different signatures: 0.7 in 10,000. Simulated photocopies that reach it (turned by 1 degree, scaled by 10 %, JPEG
-quality 40, blurred, bilevel): Hindi 97 %, Bengali, with thinner pens, 86 %. Near-identical pairs listed with the sets:
+quality 40, blurred, bilevel): Hindi 97 %, Bengali, with thinner pens, 84 %. Near-identical pairs listed with the sets:
 87 % and 6 of 8.
 """
 

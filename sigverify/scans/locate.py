@@ -68,7 +68,7 @@ def _first_look(scan: Image, settings: PreprocessingSettings) -> View:
     scale = min(1.0, FIRST_LOOK_PX / max(scan.shape))
     view = scan if scale == 1.0 else _scaled(scan, scale)
     ink = find_ink(view)
-    mask = drop_dust(drop_frame(ink.mask), settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
+    mask = drop_dust(drop_frame(ink.mask), ink, settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
     return View(view, ink, mask, bounding_box(mask), mask, scale)
 
 
@@ -80,7 +80,7 @@ def _second_look(scan: Image, first: View, scale: float, settings: Preprocessing
     view = _scaled(scan[top : bottom + around, left : right + around], scale)
     ink = find_ink(view)
     # dust is as large as the first look said it is: measured in the scan's own px
-    mask = drop_dust(ink.mask, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
+    mask = drop_dust(ink.mask, ink, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
     return View(view, ink, mask, bounding_box(mask), first.first_mask, scale, (float(top), float(left)))
 
 
