@@ -13,8 +13,8 @@ from sigverify.config import OperatingPoint
 from sigverify.errors import TooFewWriters
 from sigverify.evaluation.controls import Control, nuisance_control, order_control, reference_control
 from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures, signatures_digest
-from sigverify.evaluation.figures import in_per_cent, measure, per_cent
-from sigverify.evaluation.intervals import bootstrap_over_writers
+from sigverify.evaluation.figures import SHORT, in_per_cent, measure, per_cent
+from sigverify.evaluation.intervals import bootstrap_over_writers, with_resolution
 from sigverify.evaluation.metrics import det_curve, eer_rate
 from sigverify.evaluation.protocols import Protocol, load_protocol, select_signatures
 from sigverify.evaluation.result import BenchmarkResult
@@ -75,7 +75,7 @@ def run_benchmark(
     say("done", 1.0)
     about = _about(verifier, held, rows, part, fold, seed, draws or held.draws)
     about["seconds"] = round(time.monotonic() - started, 1)
-    notes += _unsupported(figures)
+    notes += [*_repeated_across_writers(rows), *_unsupported(figures)]
     counted = _counts(embedded, rows, trials)
     return BenchmarkResult(about, counted, figures, common, controls, tuple(notes), scored)
 
@@ -105,22 +105,32 @@ def _draw_all(
 def _common(
     scored: dict[int, ScoredTrials], figures: dict[int, dict[str, Any]], resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Skilled EER over the writers that every column shares: the curve over numbers of references."""
+    """EERs over the writers that every column shares: the curves over numbers of references."""
     shared = set.intersection(*(set(t.writer_id.tolist()) for t in scored.values()))
-    found: dict[str, Any] = {"writers": len(shared), "skilled_eer": {}, "intervals": {}}
-    for k, trials in scored.items():
-        if "skilled" not in figures[k]:
-            continue
-        if figures[k]["counts"]["writers"] == len(shared):
-            found["skilled_eer"][str(k)] = figures[k]["skilled"]["eer"]
-            found["intervals"][str(k)] = figures[k]["skilled"]["eer_interval"]
-        elif len(shared) >= 2:
-            part = trials.where(np.isin(trials.writer_id, sorted(shared)))
-            sides = written(part, TrialKind.GENUINE), written(part, TrialKind.SKILLED_FORGERY)
-            interval = bootstrap_over_writers(*sides, {"eer": eer_rate}, resamples=resamples, seed=seed)["eer"]
-            found["skilled_eer"][str(k)] = per_cent(eer_rate(det_curve(sides[0].score, sides[1].score)))
-            found["intervals"][str(k)] = in_per_cent(interval)
+    found: dict[str, Any] = {"writers": len(shared), "intervals": {}}
+    for kind, name in SHORT.items():
+        key = f"{name}_eer"
+        found[key], found["intervals"][key] = {}, {}
+        for k, trials in scored.items():
+            if name not in figures[k] or len(shared) < 2:
+                continue
+            rate, interval = figures[k][name]["eer"], figures[k][name]["eer_interval"]
+            if figures[k]["counts"]["writers"] != len(shared):
+                rate, interval = _eer_of_writers(trials, kind, shared, resamples, seed)
+            found[key][str(k)], found["intervals"][key][str(k)] = rate, interval
     return found
+
+
+def _eer_of_writers(
+    trials: ScoredTrials, kind: TrialKind, writers: set[str], resamples: int, seed: int
+) -> tuple[Any, Any]:
+    """EER in per cent with its interval, over the claimed writers named."""
+    part = trials.where(np.isin(trials.writer_id, sorted(writers)))
+    genuine, forged = written(part, TrialKind.GENUINE), written(part, kind)
+    interval = bootstrap_over_writers(genuine, forged, {"eer": eer_rate}, resamples=resamples, seed=seed)["eer"]
+    distinct = [len(np.unique(part.of(side).query_id)) for side in (TrialKind.GENUINE, kind)]
+    supported = with_resolution(interval, distinct[0], distinct[1])
+    return per_cent(eer_rate(det_curve(genuine.score, forged.score))), in_per_cent(supported)
 
 
 def _controls(
@@ -141,6 +151,17 @@ def _controls(
         reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, point.policy.max_far_random, seed),
         order_control(scored[k], seed=seed),
     )
+
+
+def _repeated_across_writers(rows: pd.DataFrame) -> list[str]:
+    """Exact copies of another writer's signature, or of one with another label: the labels of such data are wrong."""
+    first = rows.set_index("signature_id")[["writer_id", "label"]]
+    copies = rows[rows["duplicate_of"].isin(first.index)]
+    named = first.loc[copies["duplicate_of"]]
+    differs = (named["writer_id"].to_numpy() != copies["writer_id"].to_numpy()) | (
+        named["label"].to_numpy() != copies["label"].to_numpy()
+    )
+    return [f"{differs.sum()} exact duplicates contradict each other in writer or label"] if differs.any() else []
 
 
 def _unsupported(figures: dict[int, dict[str, Any]]) -> list[str]:

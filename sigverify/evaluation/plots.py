@@ -105,12 +105,11 @@ def references_figure(result: BenchmarkResult, about: str) -> Figure:
     figure = _figure(6.4, 4.2)
     axis = figure.subplots()
     numbers = [int(k) for k in result.common["skilled_eer"]]
-    skilled, limits = ([result.common[key][str(k)] for k in numbers] for key in ("skilled_eer", "intervals"))
-    _error_line(axis, numbers, skilled, limits, VERMILION, "o", "skilled")
-    if _has(result, TrialKind.RANDOM_FORGERY):
-        random = [result.figures[k]["random"] for k in numbers]
-        intervals = [r["eer_interval"] for r in random]
-        _error_line(axis, numbers, [r["eer"] for r in random], intervals, ORANGE, "s", "random")
+    for name, colour, marker in (("skilled", VERMILION, "o"), ("random", ORANGE, "s")):
+        rates, intervals = result.common[f"{name}_eer"], result.common["intervals"][f"{name}_eer"]
+        if rates:
+            held = [rates[str(k)] for k in numbers], [intervals[str(k)] for k in numbers]
+            _error_line(axis, numbers, *held, colour, marker, name)
     axis.set(xlabel="references", ylabel="EER (%)", xticks=numbers, xlim=(min(numbers) - 0.6, max(numbers) + 1.6))
     axis.set_ylim(bottom=0)
     axis.grid(axis="x", visible=False)

@@ -92,6 +92,30 @@ def test_figures_have_both_kinds_intervals_and_counts(result):
     }  # fmt: skip
 
 
+def test_curves_over_references_use_the_writers_that_all_columns_share(store, verifier, tmp_path):
+    rows = store.signatures()
+    genuine = rows[(rows.writer_id == "syn/003") & (rows.label == "genuine")].signature_id
+    shorter = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
+    shorter.add_signatures(rows[~rows.signature_id.isin(sorted(genuine)[:3])])
+    found = run_benchmark(shorter, verifier, references=(1, 5), draws=2, workers=0)
+    assert (found.figures[1]["counts"]["writers"], found.figures[5]["counts"]["writers"]) == (WRITERS, WRITERS - 1)
+    assert found.common["writers"] == WRITERS - 1
+    assert found.common["skilled_eer"]["5"] == found.figures[5]["skilled"]["eer"]
+    kept = found.scored[1].where(found.scored[1].writer_id != "syn/003")
+    sides = [kept.score[kept.kind == kind] for kind in ("genuine", "skilled_forgery")]
+    assert found.common["skilled_eer"]["1"] == pytest.approx(100 * eer(*sides).rate, abs=1e-3)
+    assert any("1 writers have too few" in note for note in found.notes)
+
+
+def test_duplicates_that_contradict_each_other_are_told(store, verifier, tmp_path):
+    rows = store.signatures()
+    rows.loc[rows.signature_id == "syn/000/genuine/900", "label"] = "skilled_forgery"
+    wrong = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
+    wrong.add_signatures(rows)
+    notes = run_benchmark(wrong, verifier, references=(1,), draws=1, workers=0).notes
+    assert "1 exact duplicates contradict each other in writer or label" in notes
+
+
 def test_duplicates_failures_and_near_copies_are_counted_not_hidden(result):
     counts = result.counts
     assert counts["removed_duplicates"] == 1 and counts["failures_to_acquire"] == {"blank": 1}
