@@ -171,11 +171,11 @@ class Verifier:
 
     def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
         """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, unit norm."""
-        stacked = np.stack(list(images)) if not isinstance(images, np.ndarray) else images
-        if len(stacked) == 0:
+        if len(images) == 0:
             return np.zeros((0, self.settings.encoder.embedding_dim), np.float32)
         from sigverify.model.embedding import embed
 
+        stacked = images if isinstance(images, np.ndarray) else np.stack(list(images))
         return embed(self.encoder, stacked, batch_size=batch_size)
 
     def enrol(

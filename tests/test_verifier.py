@@ -47,6 +47,11 @@ def test_a_saved_verifier_is_the_same_verifier(bundle, scans):
     np.testing.assert_allclose(np.linalg.norm(first.embed(images), axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("nothing", [[], np.zeros((0, 96, 192), np.uint8)])
+def test_no_images_have_no_embeddings(bundle, nothing):
+    assert Verifier.load(bundle).embed(nothing).shape == (0, 16)
+
+
 def test_new_thresholds_are_a_new_version_of_the_same_encoder(bundle):
     first = Verifier.load(bundle)
     other = first.with_settings(operating_point=OperatingPoint(Policy(name="strict"), POINT.thresholds))
