@@ -53,7 +53,7 @@ class Places:
             ("Prefect, http://127.0.0.1:4200", f"PREFECT_HOME={home} {prefect} server start"),
             (
                 "MLflow, http://127.0.0.1:5000",
-                f"{mlflow} server --backend-store-uri {shlex.quote(self.tracking)} --port 5000",
+                f"{mlflow} server --workers 1 --port 5000 --backend-store-uri {shlex.quote(self.tracking)}",
             ),
         ]
 

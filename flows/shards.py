@@ -13,6 +13,8 @@ from flows.parameters import Verification
 from flows.tasks import RETRIED, WORKERS, Plain, kept_folder, plain
 from sigverify.config import digest
 
+WORTH_PROCESSES = 200  # fewer scans are prepared before a second process has imported its libraries
+
 
 def shard_key(_context: TaskRunContext, parameters: Plain) -> str:
     """What makes a shard's result reusable: its items, the verifier version and the policy, in this catalogue."""
@@ -58,7 +60,8 @@ def decide_items(catalogue: str, batch_id: str, verifier: str, key: str, shard: 
     from sigverify.verifier import Verifier
 
     with Store.open(Path(catalogue)) as store:
-        done = decide_shard(store, Verifier.load(verifier), batch_id, Shard(**shard), workers=WORKERS)
+        workers = WORKERS if len(shard["item_ids"]) >= WORTH_PROCESSES else 1
+        done = decide_shard(store, Verifier.load(verifier), batch_id, Shard(**shard), workers=workers)
     return plain(done)
 
 

@@ -33,6 +33,11 @@ def decisions_in(catalogue: Path, batch_id: str) -> list[dict[str, Any]]:
         return [dict(row) for row in ledger.decisions_of(store, batch_id).to_dict("records")]
 
 
+def written(decisions: list[dict[str, Any]]) -> dict[str, str]:
+    """When each decision was written; a decision written again would have another time."""
+    return {d["decision_id"]: d["decided_at"] for d in decisions}
+
+
 def exported(folder: Path) -> list[dict[str, str]]:
     with (folder / "decisions.csv").open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
@@ -73,7 +78,7 @@ def test_a_delivery_is_decided_by_the_event_of_its_ingest(server: Server, bank: 
     assert {a["type"] for a in artifacts} >= {"table", "markdown"}
     swept = server.run("verify_batch/verify-batch")
     assert swept["state"]["type"] == "COMPLETED"
-    assert decisions_in(catalogue, batch_id) == decisions
+    assert written(decisions_in(catalogue, batch_id)) == written(decisions)
 
 
 PREPARE = """
@@ -112,8 +117,7 @@ def test_killed_half_way_and_run_again_every_item_is_decided_once(tmp_path: Path
         assert batch_id in ledger.open_batches(store)
         assert 0 < len(before) < len(ledger.items_of(store, batch_id))
     run_python(VERIFY, environment, str(catalogue))
-    after = {d["item_id"]: d for d in assert_decided_once(catalogue, batch_id)}
-    assert all(after[d["item_id"]]["decided_at"] == d["decided_at"] for d in before)
+    assert written(assert_decided_once(catalogue, batch_id)).items() >= written(before).items()
 
 
 def run_python(code: str, environment: dict[str, str], *words: str) -> str:
