@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 PLACES = "/usr/lib/postgresql/*/bin"  # where Debian puts what it does not put on PATH
 UNPRIVILEGED = ("postgres", "nobody")
 
@@ -39,10 +41,12 @@ class PostgresServer:
         return server
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """The URL of an empty place: a schema of its own, which is made in no time (a database is seven megabytes)."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "sigverify", name)
-        return f"postgresql://sigverify@127.0.0.1:{self.port}/{name}"
+        server = f"postgresql://sigverify@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        return f"{server}?options=-csearch_path%3D{name}"
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
@@ -70,7 +74,7 @@ def _programs() -> Path | None:
     on_path = shutil.which("initdb")
     folders = [Path(on_path).resolve().parent] if on_path else []
     folders += sorted(Path("/").glob(PLACES.lstrip("/")), reverse=True)
-    needed = ("initdb", "pg_ctl", "postgres", "createdb")
+    needed = ("initdb", "pg_ctl", "postgres")
     return next((f for f in folders if all((f / p).exists() for p in needed)), None)
 
 
