@@ -17,7 +17,7 @@ from sigverify.scans.place import fit
 
 FIRST_LOOK_PX = 640  # long side
 DETAIL = (2.0, 4.5)  # the ink's box, in multiples of its size on the canvas: fewer is coarse, more is slow
-SECOND_LOOK = 3.2  # the multiple a second look aims at
+SECOND_LOOK = (2.2, 3.2)  # the multiples a second look keeps within, as near to the scan's own pixels as they allow
 PAPER_AROUND = 0.06  # of the box's long side, kept around it for the paper estimate
 
 
@@ -61,7 +61,8 @@ def locate(scan: Image, settings: PreprocessingSettings) -> View:
     detail = 1.0 / on_canvas
     if DETAIL[0] <= detail <= DETAIL[1] or (detail > DETAIL[1] and first.scale <= 1.0 and detail < 2 * DETAIL[1]):
         return first
-    return _second_look(scan, first, SECOND_LOOK / detail * first.scale, settings)
+    coarsest, finest = (multiple / detail * first.scale for multiple in SECOND_LOOK)
+    return _second_look(scan, first, min(max(1.0, coarsest), finest), settings)
 
 
 def _first_look(scan: Image, settings: PreprocessingSettings) -> View:
@@ -77,7 +78,8 @@ def _second_look(scan: Image, first: View, scale: float, settings: Preprocessing
     top, left, bottom, right = first.scan_box() or (0, 0, *scan.shape)
     around = max(4, round(PAPER_AROUND * max(bottom - top, right - left)))
     top, left = max(0, top - around), max(0, left - around)
-    view = _scaled(scan[top : bottom + around, left : right + around], scale)
+    cut = scan[top : bottom + around, left : right + around]
+    view = cut if scale == 1.0 else _scaled(cut, scale)
     ink = find_ink(view)
     # dust is as large as the first look said it is: measured in the scan's own px
     mask = drop_dust(ink.mask, ink, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
