@@ -11,16 +11,13 @@ decided at the same time: fingerprints are written before those of others are re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sigverify.records import Reason, Template
 from sigverify.scans.fingerprint import find_copies
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 from sigverify.storage.writers import references_with_digests
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Copied = Mapping[str, tuple[Reason, str]]  # item id -> (copy_of_item or copy_of_reference, the other's id)
 POOL = 4_000  # fingerprints compared at once: a query costs about a microsecond for 10 of them
@@ -74,13 +71,9 @@ def _near_references(
 
 
 def _near_items(store: Store, items: Sequence[ledger.Item], prints: Mapping[str, bytes]) -> dict[str, str]:
-    held = _with_fingerprint(ledger.items_of_writers(store, [i.writer_id for i in items if prints.get(i.item_id)]))
-    pool = list(zip(held.writer_id, held.item_id, held.fingerprint, strict=True))
-    return _nearest(items, prints, pool)
-
-
-def _with_fingerprint(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[[bool(mark) for mark in frame.fingerprint]]
+    held = ledger.items_of_writers(store, [i.writer_id for i in items if prints.get(i.item_id)])
+    rows = zip(held.writer_id, held.item_id, held.fingerprint, strict=True)
+    return _nearest(items, prints, [(writer, name, mark) for writer, name, mark in rows if mark])
 
 
 def _nearest(

@@ -20,7 +20,7 @@ from sigverify.batch.copies import Copied, copied_items
 from sigverify.batch.preparing import prepare_items
 from sigverify.contracts import Contract
 from sigverify.errors import Mismatch
-from sigverify.records import Decision, Outcome, Preparation, Reason, Template
+from sigverify.records import Decision, Image, Outcome, Preparation, Reason, Template
 from sigverify.storage import ledger
 from sigverify.storage.gallery import find_gallery, load_templates
 from sigverify.storage.ledger import Frozen, Reconciliation
@@ -199,16 +199,25 @@ def _decide(
     usable = [(i, p) for i, p in zip(items, prepared, strict=True) if p.image is not None]
     prints = {i.item_id: p.fingerprint for i, p in usable if p.fingerprint}
     copied = copied_items(store, [i for i, _ in usable], prints, templates)
-    started = time.perf_counter()
     scored = [(i, p.image) for i, p in usable if i.writer_id in templates and p.image is not None]
+    by_score, embedding = _score(verifier, scored, templates)
+    decided = [_one(i, p, by_score, copied, templates, known) for i, p in zip(items, prepared, strict=True)]
+    return decided, embedding
+
+
+def _score(
+    verifier: Verifier, scored: Sequence[tuple[ledger.Item, Image]], templates: Mapping[str, Template]
+) -> tuple[dict[str, Decision], float]:
+    """Decisions by score of the items whose embedding is made of numbers, and the seconds the network took."""
+    if not scored:
+        return {}, 0.0
+    started = time.perf_counter()
     embedded = verifier.embed([image for _, image in scored])
     embedding = time.perf_counter() - started
     sound = np.flatnonzero(np.isfinite(embedded).all(axis=1))
-    asked = [scored[row][0] for row in sound]
+    asked = [scored[row][0] for row in sound.tolist()]
     answers = verifier.decide(embedded[sound], [templates[i.writer_id] for i in asked])
-    by_score = {item.item_id: answer for item, answer in zip(asked, answers, strict=True)}
-    decided = [_one(i, p, by_score, copied, templates, known) for i, p in zip(items, prepared, strict=True)]
-    return decided, embedding
+    return {item.item_id: answer for item, answer in zip(asked, answers, strict=True)}, embedding
 
 
 def _one(

@@ -81,10 +81,16 @@ def require_whole(manifest: Manifest, name: str) -> None:
             expected="a last row with record_type T, count and amount_minor",
             next="wait for the rest, or take it as it is with require_trailer=False",
         )
-    if not manifest.ends_with_line_break and manifest.trailer.count != len(manifest.rows):
+    if not manifest.ends_with_line_break and not _adds_up(manifest, manifest.trailer):
         raise BadTable(
-            f"the trailer of {MANIFEST} in {name} is cut off: its count is wrong and no line break follows",
-            got=manifest.trailer.count,
-            expected=f"{len(manifest.rows)} rows",
+            f"the trailer of {MANIFEST} in {name} may be cut off: its totals are wrong and no line break follows",
+            got=f"count {manifest.trailer.count}, amount {manifest.trailer.amount_minor}",
+            expected=f"the totals of {len(manifest.rows)} rows",
             next="wait for the rest, or deliver it again",
         )
+
+
+def _adds_up(manifest: Manifest, trailer: Trailer) -> bool:
+    cells = [str(cell).strip() for cell in manifest.rows.get("amount_minor", [])]
+    total = sum(int(cell) for cell in cells if cell.isdecimal() and len(cell) <= 18)
+    return (trailer.count, trailer.amount_minor) == (len(manifest.rows), total)
