@@ -128,7 +128,6 @@ def refuse_unfinished(folder: Path) -> None:
             got=f"a checkpoint after step {record['step']}",
             next="go on with resume, delete the folder, or train into another one",
         )
-    path.unlink()
 
 
 def run_identity(settings: TrainingSettings, data: SignatureSet, initial: Path | None) -> str:

@@ -30,11 +30,11 @@ def augment_on_device(images: Tensor, settings: AugmentationSettings, generator:
 def affine_on_device(images: Tensor, settings: AugmentationSettings, generator: torch.Generator) -> Tensor:
     """Rotation, anisotropic scale, shear, shift and elastic displacement in one bilinear resampling; paper outside."""
     n, _, height, width = images.shape
-    turn = _affine_matrices(n, height, width, settings, generator)
+    turn = _affine_matrices(n, height, width, settings, generator).to(images.device)
     grid = functional.affine_grid(turn, [n, 1, height, width], align_corners=False)
     if settings.elastic_alpha > 0:
-        grid = grid + _elastic(n, height, width, settings.elastic_alpha, generator)
-    return functional.grid_sample(images, grid.to(images.device), align_corners=False)
+        grid = grid + _elastic(n, height, width, settings.elastic_alpha, images.device, generator)
+    return functional.grid_sample(images, grid, align_corners=False)
 
 
 def _affine_matrices(
@@ -54,12 +54,14 @@ def _affine_matrices(
     return torch.cat([normalised, shift], 2)
 
 
-def _elastic(n: int, height: int, width: int, rms_px: float, generator: torch.Generator) -> Tensor:
+def _elastic(
+    n: int, height: int, width: int, rms_px: float, device: torch.device, generator: torch.Generator
+) -> Tensor:
     """Smooth random displacements (n, h, w, 2) in [-1, 1] coordinates, `rms_px` pixels in the root mean square."""
-    knots = torch.randn(n, 2, height // _COARSE_PX + 2, width // _COARSE_PX + 2, generator=generator)
+    knots = torch.randn(n, 2, height // _COARSE_PX + 2, width // _COARSE_PX + 2, generator=generator).to(device)
     smooth = functional.interpolate(knots, (height, width), mode="bicubic", align_corners=True)
     smooth = smooth * (rms_px / smooth.square().mean().sqrt().clamp(min=1e-6))
-    return smooth.permute(0, 2, 3, 1) * torch.tensor([2 / width, 2 / height])
+    return smooth.permute(0, 2, 3, 1) * torch.tensor([2 / width, 2 / height], device=device)
 
 
 def _erased(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:

@@ -18,6 +18,7 @@ from sigverify.config import TrainingSettings
 from sigverify.errors import BadSettings
 from sigverify.model.batches import SignatureSet
 from sigverify.model.checkpoints import (
+    CHECKPOINT,
     RunState,
     new_state,
     refuse_unfinished,
@@ -94,7 +95,7 @@ def train(
     with repeatable(place), kept_memory(place):
         identity, state = run_identity(settings, data, initial), new_state(settings, place, initial)
         if not (resume and restore_checkpoint(state, out, identity)):
-            refuse_unfinished(out)
+            _clear(out)
         run = _Run(settings, out, identity, validation, state, History(out, state.step))
         loader = Loader(data, settings, place)
         try:
@@ -133,7 +134,7 @@ def _train(run: _Run, loader: Loader, on_step: OnStep | None, max_seconds: float
             figures = {"loss": loss, "triplet": triplet, "identity": identity, "active": active, "gradient": gradient}
             interval.note(len(embeddings), figures | {"spread": spread(embeddings)})
             state.seconds += time.perf_counter() - began
-            last = state.step == settings.steps
+            last = progress(state.step, settings.steps, state.seconds, max_seconds) >= 1.0
             validating = run.validation is not None and _due(state.step, settings.validate_every, last)
             if validating or last or state.step % LOG_EVERY == 0:
                 row = {"step": state.step, "learning_rate": rate, "hard_share": hard, **interval.row(loader.waited)}
@@ -154,6 +155,13 @@ def _check(settings: TrainingSettings, validation: SignatureSet | None) -> None:
         raise BadSettings("select 'best' needs a validation set and validate_every > 0", next="or select 'last'")
     if validation is not None and settings.validate_every > 0:
         writers_to_validate(validation)
+
+
+def _clear(out: Path) -> None:
+    """Make room for a new run: what a finished one left goes, an unfinished one is a Conflict."""
+    refuse_unfinished(out)
+    for name in (CHECKPOINT, WEIGHTS, BEST):
+        (out / name).unlink(missing_ok=True)
 
 
 def _due(step: int, every: int, last: bool) -> bool:
@@ -184,7 +192,8 @@ def _finish(run: _Run) -> None:
     """Write the weights that count, then the checkpoint that says the run is over."""
     weights = run.out / WEIGHTS
     if run.settings.select == "best" and run.state.best_step:
-        shutil.copyfile(run.out / BEST, weights)
+        copy = shutil.copyfile(run.out / BEST, weights.with_name(f".{WEIGHTS}"))
+        copy.replace(weights)
     else:
         save_weights(run.state.result, weights)
     run.state.finished = True

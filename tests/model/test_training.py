@@ -168,7 +168,9 @@ def test_an_unfinished_run_is_neither_lost_nor_mixed_up(
     with pytest.raises(Mismatch, match="another run"):
         train(fewer, small, tmp_path, resume=True)
     assert train(planted, small, tmp_path, resume=True).stopped == "finished"
-    assert train(planted, small, tmp_path).steps == 10, "a finished folder may be used again"
+    with pytest.raises(KeyboardInterrupt):  # a finished folder may be used again, and holds no stale weights meanwhile
+        train(planted, small, tmp_path, on_step=stop_at(2))
+    assert not (tmp_path / "weights.safetensors").exists()
 
 
 def test_validation_does_not_change_the_run(
@@ -215,8 +217,8 @@ def test_a_time_budget_ends_the_run_with_the_rate_brought_down(
     long = replace(small, steps=100_000)
     result = train(planted, long, tmp_path, max_seconds=3.0)
     assert result.stopped == "time" and 0 < result.steps < 100_000 and result.weights.exists()
-    rates = [row["learning_rate"] for row in result.history]
-    assert rates[-1] < 0.2 * small.learning_rate
+    assert result.history[-1]["step"] == result.steps
+    assert result.history[-1]["learning_rate"] < 0.2 * small.learning_rate
     assert train(planted, long, tmp_path, resume=True, max_seconds=3.0).steps == result.steps
 
 
