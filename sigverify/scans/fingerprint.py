@@ -27,11 +27,11 @@ NEAR_COPY = 0.87
 """Similarity from which two inks are the same ink.
 
 Measured by ``python benchmarks/copies.py SETS`` on the 125 training writers of BHSig260, repeats listed with the sets
-left out. Pairs of genuine signatures of one writer that reach it: Bengali none of 7,844 (highest 0.81); Hindi 65 of
-22,618, of which 63, looked at one over the other, are unlisted repeats (the same ink with a word moved sideways) and 2
-are different signatures: 0.7 in 10,000. Simulated photocopies that reach it (turned by 1 degree, scaled by 10 %, JPEG
-quality 40, blurred, bilevel): Hindi 97 %, Bengali, with thinner pens, 84 %. Near-identical pairs listed with the sets:
-87 % and 6 of 8.
+left out. Pairs of genuine signatures of one writer that reach it: Bengali none of 7,844; Hindi 64 of 22,618, nearly all
+unlisted repeats (the same ink with a word moved sideways: 65 pairs were looked at, one over the other, and 2 were
+different signatures, 0.7 in 10,000 of all pairs). Simulated photocopies that reach it (turned by 1 degree, scaled by
+10 %, JPEG quality 40, blurred, bilevel): Hindi 95 %, Bengali, with thinner pens, 83 %. Near-identical pairs listed with
+the sets: 87 % and 6 of 8.
 """
 
 SHIFTS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
