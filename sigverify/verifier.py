@@ -60,7 +60,7 @@ class Verifier:
         card: str = "",
         device: str = "cpu",
     ) -> None:
-        self.settings = settings
+        self.settings = settings = from_dict(VerifierSettings, to_dict(settings))  # 0 and 0.0 are one verifier
         self.cohort = None if cohort is None else cohort.astype(np.float16).astype(np.float32)  # as it is stored
         self.card = card
         self.device = device
