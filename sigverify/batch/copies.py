@@ -10,15 +10,17 @@ decided at the same time: fingerprints are written before those of others are re
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sigverify.records import Reason, Template
-from sigverify.scans.fingerprint import find_copies
+from sigverify.scans.fingerprint import BYTES, find_copies
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 from sigverify.storage.writers import references_with_digests
 
+log = logging.getLogger(__name__)
 Copied = Mapping[str, tuple[Reason, str]]  # item id -> (copy_of_item or copy_of_reference, the other's id)
 POOL = 4_000  # fingerprints compared at once: a query costs about a microsecond for 10 of them
 
@@ -66,6 +68,7 @@ def _near_references(
         (writer, name, mark)
         for writer, template in templates.items()
         for name, mark in zip(template.reference_ids, template.fingerprints, strict=False)
+        if mark
     ]
     return _nearest(items, prints, pool)
 
@@ -84,8 +87,11 @@ def _nearest(
     for item in items:
         if prints.get(item.item_id):
             asked.setdefault(item.writer_id, []).append(item)
+    comparable = [row for row in pool if len(row[2]) == BYTES]
+    if len(comparable) < len(pool):
+        log.warning("%d fingerprints of an earlier release cannot be compared with", len(pool) - len(comparable))
     found: dict[str, str] = {}
-    for part in _blocks(pool, asked):
+    for part in _blocks(comparable, asked):
         queries = [i for writer in dict.fromkeys(writer for writer, _, _ in part) for i in asked[writer]]
         matches = find_copies([prints[i.item_id] for i in queries], [bytes(mark) for _, _, mark in part])
         for item, near in zip(queries, matches, strict=True):

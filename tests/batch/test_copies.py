@@ -96,3 +96,11 @@ def test_a_blank_delivered_twice_stays_a_failure_to_acquire(decide, delivery, en
     assert decide(delivery) == {}
     frame = ledger.decisions_of(enrolled, ledger.list_batches(enrolled)[0].batch_id)
     assert set(frame.outcome) == {"failure_to_acquire"}
+
+
+def test_fingerprints_of_an_earlier_release_do_not_stop_a_batch(decide, delivery, enrolled, scans, tmp_path, caplog):
+    decide(delivery.add("a", scans[0]))
+    ledger.set_item_fingerprints(enrolled, {"a": b"another kind"})
+    later = Delivery(tmp_path / "landing" / "day-2").add("b", copied(scans[0])).add("c", scans[0])
+    assert decide(later).keys() == {"b", "c"}  # of each other
+    assert "earlier release" in caplog.text
