@@ -19,6 +19,7 @@ from sigverify.retraining import Progress, Retrained, finish, provisional, synth
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
+PROVISIONAL_POLICY = Policy(name="provisional", version="1", max_far_skilled=0.05, max_far_random=0.005)
 WRITERS_IN_MEMORY = 250  # raw scans of so many at a time
 
 
@@ -78,7 +79,7 @@ def pretrain(
     )
     verifier = Verifier(base, result.weights)
     verifier = verifier.with_cohort(synthetic_cohort(verifier))
-    bundle = calibrate_on_synthetic(verifier, out, plan, policy or Policy(), workers, say)
+    bundle = calibrate_on_synthetic(verifier, out, plan, policy or PROVISIONAL_POLICY, workers, say)
     loaded = Verifier.load(bundle)
     seconds, rows = time.monotonic() - started, tuple(result.history)
     point = loaded.settings.operating_point
