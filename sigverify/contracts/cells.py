@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigverify.contracts.document import Column
-from sigverify.contracts.outcome import is_missing
 
 Mask = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
@@ -35,10 +34,13 @@ DTYPES = {"string": "object", "integer": "Int64", "number": "float64", "boolean"
 def parse_column(given: pd.Series, column: Column) -> tuple[pd.Series, Mask, Mask]:
     """(values, empty, wrong), each (n,): values under the column's dtype, missing where empty or wrong."""
     cells = given.to_numpy(dtype=object)
-    empty = np.fromiter((c == "" if isinstance(c, str) else is_missing(c) for c in cells), bool, len(cells))
-    parse = PARSERS[column.logical_type]
+    empty = pd.isna(cells) | np.fromiter((isinstance(c, str) and not c for c in cells), bool, len(cells))
     values = np.empty(len(cells), dtype=object)
-    values[:] = [None if e else parse(c, column) for c, e in zip(cells, empty, strict=True)]
+    if column.logical_type == "string" and pd.api.types.infer_dtype(cells[~empty], skipna=False) in ("string", "empty"):
+        values[~empty] = cells[~empty]
+        return _series(values, column), empty, np.zeros(len(cells), dtype=bool)
+    parse = PARSERS[column.logical_type]
+    values[:] = [None if e else parse(c, column) for c, e in zip(cells, empty.tolist(), strict=True)]
     wrong = np.fromiter((v is WRONG for v in values), bool, len(values))
     values[wrong] = None
     return _series(values, column), empty, wrong

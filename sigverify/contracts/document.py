@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -123,6 +123,12 @@ class Contract:
         from sigverify.contracts.writing import write_table
 
         return write_table(frame, self, path)
+
+    def write_all(self, frame: pd.DataFrame, paths: Sequence[Path]) -> list[Path]:
+        """As `write`, to several files (CSV and parquet) after one check."""
+        from sigverify.contracts.writing import write_tables
+
+        return write_tables(frame, self, paths)
 
 
 SUFFIX = ".odcs.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,14 @@ def write_table(frame: pd.DataFrame, contract: Contract, path: Path) -> Path:
     version in its metadata. The file appears whole or not at all. Raises BadTable when a row breaks the contract (all
     of them are counted, the first is named), BadInput for another file ending or a full disk.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise BadInput("a table is written as .csv or .parquet", got=path.suffix or path.name)
+    return write_tables(frame, contract, [path])[0]
+
+
+def write_tables(frame: pd.DataFrame, contract: Contract, paths: Sequence[Path]) -> list[Path]:
+    """As `write_table`, to several files with one check: nothing is written when a row breaks the contract."""
+    for path in paths:
+        if path.suffix not in WRITERS:
+            raise BadInput("a table is written as .csv or .parquet", got=path.suffix or path.name)
     checked = contract.check(frame)
     if len(checked.failures):
         first = checked.failures.iloc[0]
@@ -33,18 +40,24 @@ def write_table(frame: pd.DataFrame, contract: Contract, path: Path) -> Path:
             f"{checked.n_bad} rows break the contract {contract.name} {contract.version}; nothing was written",
             got=f"row {first['row']}: {first['reason']}",
         )
+    for path in paths:
+        _write_whole(checked, contract, path)
+    return list(paths)
+
+
+def _write_whole(checked: Checked, contract: Contract, path: Path) -> None:
     working = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        (_write_csv if path.suffix == ".csv" else _write_parquet)(checked, contract, working)
+        WRITERS[path.suffix](checked, contract, working)
         _to_disk(working)
         os.replace(working, path)
+        _to_disk(path.parent)
     except OSError as error:
         raise BadInput(f"{path.name} could not be written", got=error.strerror, next="free space and repeat") from error
     finally:
         with suppress(OSError):
             working.unlink()
-    return path
 
 
 def _write_csv(checked: Checked, contract: Contract, path: Path) -> None:
@@ -63,8 +76,7 @@ def _write_parquet(checked: Checked, contract: Contract, path: Path) -> None:
 
     named = {"contract": contract.name, "contract_version": contract.version}
     schema = pa.schema([pa.field(c.name, _arrow(c), nullable=not c.required) for c in contract.columns], metadata=named)
-    rows = checked.records()
-    columns = {c.name: pa.array([row[c.name] for row in rows], type=_arrow(c)) for c in contract.columns}
+    columns = {c.name: pa.array(checked.good[c.name], type=_arrow(c), from_pandas=True) for c in contract.columns}
     pq.write_table(pa.table(columns, schema=schema), path)
 
 
@@ -77,5 +89,11 @@ def _arrow(column: Column) -> Any:
 
 
 def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+WRITERS: dict[str, Callable[[Checked, Contract, Path], None]] = {".csv": _write_csv, ".parquet": _write_parquet}

@@ -100,7 +100,8 @@ def _short(item: Item, batch_id: str, at: str) -> dict[str, Any]:
 
 def _refused(row: Quarantined, batch_id: str, at: str) -> dict[str, Any]:
     reasons = [{"reason": Reason(r).value, "column": column, "detail": detail} for r, column, detail in row.reasons]
-    return asdict(row) | {"batch_id": batch_id, "at": at, "reasons": reasons}
+    name = None if row.item_id is None else row.item_id.replace("\0", "\ufffd")  # PostgreSQL's text holds no NUL
+    return asdict(row) | {"batch_id": batch_id, "at": at, "reasons": reasons, "item_id": name}
 
 
 def _received(rows: Sequence[Item | Quarantined]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ PostgreSQL: READ COMMITTED; rows are written in key order, so that two writers w
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sigverify.errors import BadInput, Conflict, NotFound, SigverifyError
 
 BUSY_SECONDS = 30
+BULK_ROWS = 100
+ROWS_PER_STATEMENT = 5_000
 IDS_PER_QUERY = 900  # below SQLite's old limit of 999 parameters
 
 
@@ -70,8 +73,35 @@ class Database:
             return []
         key = next(iter(table.primary_key.columns))
         ordered = sorted(rows, key=lambda row: str(row[key.name]))
+        if (
+            not self.is_sqlite
+            and len(rows) >= BULK_ROWS
+            and all(row.keys() == set(table.columns.keys()) for row in rows)
+        ):
+            return [name for part in _parts(ordered) for name in _insert_json(connection, table, key.name, part)]
         statement = self.insert_ignoring(table).returning(key)
         return [str(value) for (value,) in connection.execute(statement, [dict(row) for row in ordered])]
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        yield rows[start : start + ROWS_PER_STATEMENT]
+
+
+def _insert_json(connection: sa.Connection, table: sa.Table, key: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whole rows as one JSON parameter: PostgreSQL takes them in an order of magnitude faster than a VALUES list."""
+    columns = ", ".join(table.columns.keys())
+    source = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
+    statement = sa.text(
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source} ON CONFLICT DO NOTHING RETURNING {key}"
+    )
+    text = json.dumps([dict(row) for row in rows], default=_hex, allow_nan=False)
+    return [str(value) for (value,) in connection.execute(statement, {"rows": text})]
+
+
+def _hex(value: bytes) -> str:
+    """Bytes as PostgreSQL reads them from text."""
+    return f"\\x{value.hex()}"
 
 
 def rows_in(

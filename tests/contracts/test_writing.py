@@ -67,6 +67,16 @@ def test_a_bad_row_writes_nothing_and_leaves_what_is_there(tmp_path):
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["d.csv"]
 
 
+def test_several_files_after_one_check(tmp_path):
+    good = DECISION.check_file(VALID["verification_decision"]).good
+    paths = DECISION.write_all(good, [tmp_path / "d.csv", tmp_path / "d.parquet"])
+    for path in paths:
+        pd.testing.assert_frame_equal(DECISION.check_file(path).good, good)
+    with pytest.raises(BadTable):
+        DECISION.write_all(good.assign(outcome="maybe"), [tmp_path / "e.csv", tmp_path / "e.parquet"])
+    assert sorted(os.listdir(tmp_path)) == ["d.csv", "d.parquet"]
+
+
 def test_another_file_ending(tmp_path):
     with pytest.raises(BadInput, match=r"got \.xlsx"):
         DECISION.write(pd.DataFrame(), tmp_path / "d.xlsx")

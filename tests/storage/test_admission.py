@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sigverify.errors import BadInput, Conflict, NotFound
 from sigverify.records import BatchState, Reason
 from sigverify.storage import ledger
-from tests.storage.builders import admitted, begin, item, refused
+from tests.storage.builders import admitted, begin, frozen, item, refused
 
 
 def test_items_quarantine_and_state_arrive_together(any_store):
@@ -100,3 +102,22 @@ def test_batches_are_listed_oldest_first(any_store):
     begin(any_store, "still arriving", 1)
     assert ledger.open_batches(any_store) == ["b", "c", "a"]
     assert [b.batch_id for b in ledger.list_batches(any_store)] == ["b", "c", "a", "still arriving"]
+
+
+def test_what_was_refused_may_be_named_anything(any_store):
+    """An id that broke the contract still reaches quarantine, whatever signs are in it."""
+    begin(any_store, "b1", 2)
+    names = ["a\0b", "\u202e'; DROP TABLE items; --" + "x" * 5_000]
+    ledger.admit_items(any_store, "b1", [], [replace(refused(n), item_id=name) for n, name in enumerate(names)])
+    assert ledger.quarantined_of(any_store, "b1").item_id.tolist() == ["a\ufffdb", names[1]]
+
+
+def test_every_kind_of_value_survives_in_bulk(any_store):
+    """Many rows take another way into PostgreSQL than a few; what is stored must not depend on how many there are."""
+    text = "ü '\"\\ \u2028"
+    odd = [item(n, writer_id=text, fingerprint=bytes(range(256)), amount=-(10**17) - n, page=n) for n in range(300)]
+    bare = [item(n, amount=None, currency=None, fingerprint=None) for n in range(300, 600)]
+    admitted(any_store, "b1", [*odd, *bare])
+    frozen(any_store, "b1")
+    found = [replace(i, batch_id="", received_at="") for i in ledger.undecided(any_store, "b1")]
+    assert found == [*odd, *bare]
