@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 TEMPLATE = "report.html.j2"
 MAX_CARDS = 60
+OF_EACH_REASON = 3  # cards that every reason gets before the commonest fill the page
 ORDER = (Outcome.REFER, Outcome.REJECT, Outcome.FAILURE_TO_ACQUIRE, Outcome.ACCEPT)
 
 
@@ -142,9 +143,16 @@ def _by_reason(decisions: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _shown(decisions: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most `most` decisions: refers, rejects, failures to acquire, then acceptances, each in manifest order."""
-    rank = decisions.outcome.map({o.value: n for n, o in enumerate(ORDER)})
-    return decisions.iloc[rank.argsort(kind="stable")].head(most)
+    """At most `most` decisions: some of every reason, then refers, rejects, failures to acquire, acceptances.
+
+    Ordered by outcome; within one, what was not decided by score first, then as in the manifest.
+    """
+    keys = decisions[["outcome", "reason"]].copy()
+    keys["rank"] = keys.outcome.map({o.value: n for n, o in enumerate(ORDER)})
+    keys["common"] = keys.groupby(["outcome", "reason"]).cumcount() >= OF_EACH_REASON
+    keys["by_score"] = keys.reason.str.startswith("score_")
+    chosen = keys.sort_values(["common", "rank"], kind="stable").head(most)
+    return decisions.loc[chosen.sort_index().sort_values(["rank", "by_score"], kind="stable").index]
 
 
 def _left_out(decisions: pd.DataFrame, shown: pd.DataFrame) -> list[tuple[str, int]]:
