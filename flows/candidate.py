@@ -16,19 +16,17 @@ from flows.parameters import Retraining
 from flows.tasks import RETRIED, WORKERS, Plain
 
 if TYPE_CHECKING:
+    from sigverify.config import TrainingSettings
     from sigverify.evaluation.benchmark import BenchmarkResult
     from sigverify.storage.store import Store
-
-    from sigverify.config import TrainingSettings
 
 
 @task(name="make candidate", **RETRIED)
 def make_candidate(plan: Retraining) -> Plain:
     """Train, choose thresholds on calibration writers, measure on test writers, register. Goes on where it stopped."""
-    from sigverify.storage.store import Store
-
     from sigverify.registration import register_retrained
     from sigverify.retraining import retrain
+    from sigverify.storage.store import Store
 
     store, out = Store.open(Path(plan.catalogue)), Path(plan.out)
     settings, weights = start_of(plan)
@@ -38,12 +36,14 @@ def make_candidate(plan: Retraining) -> Plain:
         out,
         settings,
         name=plan.registered_name,
+        train_writers=plan.train_writers,
+        calibration_writers=plan.calibration_writers,
         initial=weights,
         resume=(out / "training").is_dir(),
         workers=WORKERS,
         on_progress=say,
     )
-    measured = measure(store, done.bundle) if plan.measure else None
+    measured = measure(store, plan, done.bundle) if plan.measure else None
     made = register_retrained(
         done,
         out,
@@ -71,14 +71,16 @@ def start_of(plan: Retraining) -> tuple[TrainingSettings, Path | None]:
     return replace(settings, steps=plan.steps, seed=plan.seed), weights
 
 
-def measure(store: Store, bundle: Path) -> BenchmarkResult:
-    """The candidate on the catalogue's test writers."""
+def measure(store: Store, plan: Retraining, bundle: Path) -> BenchmarkResult:
+    """The candidate on the catalogue's test writers: those of the protocol that it has not met."""
     from sigverify.evaluation.benchmark import run_benchmark
-
     from sigverify.records import Part
+    from sigverify.retraining import writers_of
     from sigverify.verifier import Verifier
 
-    return run_benchmark(store, Verifier.load(bundle), part=Part.TEST)
+    met = {*(plan.train_writers or ()), *(plan.calibration_writers or ())}
+    strangers = [w for w in writers_of(store.signatures(), Part.TEST) if w not in met]
+    return run_benchmark(store, Verifier.load(bundle), writer_ids=strangers, workers=WORKERS)
 
 
 def progress_page(key: str) -> Callable[[str, float], None]:

@@ -149,6 +149,12 @@ class Retraining(Request):
         examples=["/srv/sigverify/training/2026-11"],
     )
     initial: Reference | None = Field(default=None, description="Verifier whose weights it starts from; empty: none.")
+    train_writers: list[str] | None = Field(
+        default=None, description="Ids of the writers it learns from; empty: the training part of the protocol."
+    )
+    calibration_writers: list[str] | None = Field(
+        default=None, description="Ids of the writers that choose its thresholds; empty: the calibration part."
+    )
     backbone: str = Field(
         default="mobilenetv3_small_100",
         pattern=r"^[a-z0-9_.]+$",

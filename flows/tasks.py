@@ -19,7 +19,9 @@ from sigverify.errors import SigverifyError
 from sigverify.records import as_plain
 
 Plain = dict[str, Any]
-PERMANENT = (SigverifyError, ImportError, TypeError, AttributeError, LookupError, ValueError, NotImplementedError)
+PERMANENT = (
+    SigverifyError, ImportError, TypeError, AttributeError, LookupError, ValueError, NotADirectoryError, PermissionError,
+)  # fmt: skip
 WORKERS = 2  # processes that decode and prepare scans
 
 

@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from sigverify.batch.enrolment import add_references, enrol
+from sigverify.batch.landing import ingest_batch
+from sigverify.records import Classification
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 from sigverify.synthesis.bank import SyntheticBank, synthesise_bank
+from sigverify.verifier import Verifier
 from tests.flows.servers import ROOT, Server, environment_for, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -81,16 +85,6 @@ def test_a_delivery_is_decided_by_the_event_of_its_ingest(server: Server, bank: 
     assert written(decisions_in(catalogue, batch_id)) == written(decisions)
 
 
-PREPARE = """
-import sys
-from pathlib import Path
-from flows.enrol import enrol_writers
-from flows.ingest import ingest_scans
-from flows.parameters import Delivery, Enrolment
-catalogue, references, landing = sys.argv[1:]
-enrol_writers(Enrolment(catalogue=catalogue, references=references))
-print("batch", ingest_scans(Delivery(catalogue=catalogue, landing=landing, business_date="2026-11-20"))[0]["batch_id"])
-"""
 VERIFY = """
 import sys
 from flows.parameters import Verification
@@ -99,11 +93,18 @@ verify_batch(Verification(catalogue=sys.argv[1], shard_size=2))
 """
 
 
+def prepare(catalogue: Path, bank: SyntheticBank) -> str:
+    """Everybody enrolled for the shipped verifier and the day taken in, by the library; the batch's id."""
+    with Store.open(catalogue, create=True, classification=Classification.SYNTHETIC) as store:
+        add_references(store, bank.references_dir)
+        enrol(store, Verifier.load())
+        return ingest_batch(store, bank.landing_dir).batch_id
+
+
 def test_killed_half_way_and_run_again_every_item_is_decided_once(tmp_path: Path, bank: SyntheticBank) -> None:
     """Embedded, without a server set up: SIGKILL to the whole process, then the same sweep again."""
     catalogue, environment = tmp_path / "catalogue", environment_for(tmp_path)
-    said = run_python(PREPARE, environment, str(catalogue), str(bank.references_dir), str(bank.landing_dir))
-    batch_id = next(line.split()[1] for line in said.splitlines() if line.startswith("batch "))
+    batch_id = prepare(catalogue, bank)
     command = [sys.executable, "-c", VERIFY, str(catalogue)]
     killed = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stderr=subprocess.PIPE)
     before = wait_for(
@@ -120,9 +121,8 @@ def test_killed_half_way_and_run_again_every_item_is_decided_once(tmp_path: Path
     assert written(assert_decided_once(catalogue, batch_id)).items() >= written(before).items()
 
 
-def run_python(code: str, environment: dict[str, str], *words: str) -> str:
+def run_python(code: str, environment: dict[str, str], *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout
