@@ -61,12 +61,13 @@ def start_of(plan: Retraining) -> tuple[TrainingSettings, Path | None]:
     """Training settings and the weights to start from: another verifier's, or a fresh backbone."""
     from sigverify.config import EncoderSettings, TrainingSettings
     from sigverify.registry import open_verifier
+    from sigverify.retraining import fine_tuning
 
     if plan.initial is None:
         settings, weights = TrainingSettings(encoder=EncoderSettings(backbone=plan.backbone)), None
     else:
         first = open_verifier(plan.initial, plan.tracking)
-        settings = TrainingSettings(encoder=first.settings.encoder, preprocessing=first.settings.preprocessing)
+        settings = fine_tuning(first)
         weights = first.weights_path
     return replace(settings, steps=plan.steps, seed=plan.seed), weights
 

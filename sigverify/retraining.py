@@ -108,6 +108,18 @@ def retrain(
     return Retrained(bundle, loaded.version, len(train_ids), len(data.writer), failed, seconds, rows, point)
 
 
+def fine_tuning(verifier: Verifier) -> TrainingSettings:
+    """Settings to go on from another verifier: its encoder and preprocessing, small steps, averaged weights.
+
+    Chosen on inner folds of BHSig260 training writers (60 teach, 20 judge, 60 steps from the shipped verifier): skilled
+    EER 28.2 before, 21.9 at a learning rate of 1e-3 without average, 21.2 at 1e-4 with it.
+    """
+    held = verifier.settings
+    return TrainingSettings(
+        encoder=held.encoder, preprocessing=held.preprocessing, learning_rate=1e-4, ema_decay=0.98, validate_every=0
+    )
+
+
 def finish(verifier: Verifier, out: Path) -> Path:
     """Write card and bundle to ``out/verifier``."""
     verifier.card = write_card(verifier)

@@ -72,13 +72,13 @@ def _settings(path: Path | None, initial: Path | None, steps: int | None, seed: 
     from dataclasses import replace
 
     from sigverify.config import TrainingSettings, from_dict
+    from sigverify.retraining import fine_tuning
     from sigverify.verifier import SETTINGS, Verifier
 
     if path is not None:
         chosen = from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8")))
     elif initial is not None and (initial / SETTINGS).is_file():
-        held = Verifier.load(initial).settings
-        chosen = TrainingSettings(encoder=held.encoder, preprocessing=held.preprocessing)
+        chosen = fine_tuning(Verifier.load(initial))
     else:
         chosen = TrainingSettings()
     changes = {k: v for k, v in (("steps", steps), ("seed", seed)) if v is not None}
