@@ -20,7 +20,7 @@ from sigverify.records import as_plain
 
 Plain = dict[str, Any]
 PERMANENT = (
-    SigverifyError, ImportError, TypeError, AttributeError, LookupError, ValueError, NotADirectoryError, PermissionError,
+    SigverifyError, ImportError, TypeError, AttributeError, LookupError, ValueError, PermissionError, NotADirectoryError
 )  # fmt: skip
 WORKERS = 2  # processes that decode and prepare scans
 

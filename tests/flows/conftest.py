@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 
 from tests.flows.servers import Server, server_in
 
@@ -16,3 +18,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     landing.mkdir()
     with server_in(folder, SIGVERIFY_CATALOGUE=str(catalogue), SIGVERIFY_LANDING=str(landing)) as started:
         yield started
+        for sender in (APILogWorker, EventsWorker):  # what this process still holds goes before its server does
+            sender.drain_all(at_exit=False)
