@@ -24,6 +24,7 @@ QUIET = {
     "MLFLOW_TRACKING_URI": f"sqlite:///{SCRATCH}/mlflow.db",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "MPLBACKEND": "Agg",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 os.environ.update(QUIET)
 os.environ.pop("SIGVERIFY_DATABASE_URL", None)  # tests never touch the database of whoever runs them
