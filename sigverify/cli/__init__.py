@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 unexpected, 2 bad input, 3 not found, 4 mismatch, 5 too fe
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -40,6 +41,7 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; errors of the library become one line on stderr and their exit code."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle torch threads must not spin against other processes
     try:
         app()
     except SigverifyError as error:
