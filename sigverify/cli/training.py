@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigverify.cli.console import JsonOption, TrackingOption, WorkersOption, emit, progress
-from sigverify.errors import BadInput
+from sigverify.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from sigverify.config import TrainingSettings
@@ -48,6 +48,8 @@ def train(
         raise BadInput(
             "train on a catalogue or on a synthetic plan", expected="exactly one of --catalogue, --synthetic"
         )
+    if initial is not None and not initial.exists():
+        raise NotFound("no weights to start from", got=initial, next="give --initial a bundle folder or weights file")
     chosen = _settings(settings, initial, steps, seed)
     start = _weights(initial)
     common = {"name": name, "initial": start, "resume": resume, "workers": workers, "max_seconds": max_seconds}
