@@ -84,7 +84,7 @@ def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
     bundle = tmp_path / "calibrated"
     run("calibrate", "-c", data, "--policy", '{"min_calibration_writers": 200}', "--out", bundle, expect=5)
     made = run("calibrate", "-c", data, "--out", bundle, "--register", "bank", "--tracking", tracking, "--json")
-    assert json.loads(made.stdout)["operating_point"]["provisional"] is False
+    assert json.loads(made.stdout)["operating_point"]["provisional"] is True  # synthetic
     run("models", "promote", "models:/bank@challenger", "--approved-by", "desk", "--tracking", tracking)
     listed = json.loads(run("models", "list", "--tracking", tracking, "--json").stdout)
     assert listed[0]["aliases"] == ["challenger", "champion"]

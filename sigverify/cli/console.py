@@ -35,6 +35,8 @@ def emit(result: Any, as_json: bool, text: str) -> None:
 
 
 def _jsonable(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _jsonable(dataclasses.asdict(value))
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, bytes):
