@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigverify.config import OperatingPoint, Policy, TrainingSettings, VerifierSettings, to_dict
+from sigverify.config import OperatingPoint, Policy, ScoringSettings, TrainingSettings, VerifierSettings, to_dict
 from sigverify.errors import TooFewWriters
 from sigverify.model_card import write_card
 from sigverify.records import Label, Part
@@ -93,6 +93,7 @@ def retrain(
         name=name,
         preprocessing=settings.preprocessing,
         encoder=settings.encoder,
+        scoring=ScoringSettings(normalisation="none"),  # a synthetic cohort misleads an encoder tuned on real ink
         trained_on=tuple(sorted(frame[frame.writer_id.isin(train_ids)].dataset.unique())),
         terms=_terms(frame),
         training={"settings": to_dict(settings), "steps_done": result.steps, "n_writers": len(train_ids)},
