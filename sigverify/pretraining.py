@@ -15,7 +15,7 @@ import numpy as np
 from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
 from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
-from sigverify.retraining import Progress, Retrained, finish, provisional, synthetic_cohort
+from sigverify.retraining import Progress, Retrained, finish, synthetic_cohort
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
@@ -104,7 +104,7 @@ def calibrate_on_synthetic(
             on_progress=lambda done, total: say("calibration signatures", done / total),
         )
         point = calibrate(store, verifier, policy)
-    return finish(verifier.with_settings(operating_point=provisional(point)), out)
+    return finish(verifier.with_settings(operating_point=point), out)
 
 
 def synthetic_set(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,8 +191,3 @@ def save_history(retrained: Retrained, folder: Path) -> Path:
     text = "".join(json.dumps(row, sort_keys=True) + "\n" for row in retrained.history)
     (folder / "history.jsonl").write_text(text, encoding="utf-8")
     return folder
-
-
-def provisional(point: OperatingPoint) -> OperatingPoint:
-    """The same thresholds, marked as not chosen on the bank's own signatures."""
-    return replace(point, provisional=True)
