@@ -34,6 +34,7 @@ FORMAT = 1
 DEFAULT_FOLDER = Path(__file__).parent / "assets" / "default"
 WEIGHTS, COHORT, SETTINGS, CARD = "weights.safetensors", "cohort.safetensors", "verifier.json", "MODEL_CARD.md"
 Scan = bytes | str | Path
+Enrolled = tuple[str, Sequence[str], Sequence[Preparation], Sequence[str]]  # writer, ids, prepared references, digests
 
 
 @dataclass(frozen=True)
@@ -182,15 +183,20 @@ class Verifier:
         self, writer_id: str, ids: Sequence[str], preparations: Sequence[Preparation], digests: Sequence[str] = ()
     ) -> Template:
         """One writer's template from prepared references; the caller leaves out those that failed."""
-        if not ids or len(ids) != len(preparations):
-            raise BadInput(
-                "a template needs one id for each reference", got=f"{len(ids)} ids, {len(preparations)} images"
-            )
-        images = [p.image for p in preparations if p.image is not None]
-        if len(images) != len(ids):
-            raise BadInput("a reference that failed preparation cannot be enrolled", next="leave it out or rescan it")
-        prints = tuple(p.fingerprint or b"" for p in preparations)
-        return Template(writer_id, tuple(ids), self.embed(images), self.encoder_id, prints, tuple(digests))
+        return self.enrol_many([(writer_id, ids, preparations, digests)])[0]
+
+    def enrol_many(self, writers: Sequence[Enrolled]) -> list[Template]:
+        """As `enrol`, for several writers in one go of the network: (writer_id, ids, preparations, digests) each."""
+        images: list[Image] = []
+        for _, ids, preparations, _ in writers:
+            images += _usable_references(ids, preparations)
+        embedded, made, first = self.embed(images), [], 0
+        for writer_id, ids, preparations, digests in writers:
+            own = embedded[first : first + len(ids)]
+            first += len(ids)
+            prints = tuple(p.fingerprint or b"" for p in preparations)
+            made.append(Template(writer_id, tuple(ids), own, self.encoder_id, prints, tuple(digests)))
+        return made
 
     # ---- from embeddings to decisions ------------------------------------------------------------------------------
 
@@ -247,6 +253,15 @@ class Verifier:
             if query.fingerprint and print_ and similarity(query.fingerprint, print_) >= NEAR_COPY:
                 return replace(decision, outcome=Outcome.REFER, reason=Reason.COPY_OF_REFERENCE, detail=name)
         return decision
+
+
+def _usable_references(ids: Sequence[str], preparations: Sequence[Preparation]) -> list[Image]:
+    if not ids or len(ids) != len(preparations):
+        raise BadInput("a template needs one id for each reference", got=f"{len(ids)} ids, {len(preparations)} images")
+    images = [p.image for p in preparations if p.image is not None]
+    if len(images) != len(ids):
+        raise BadInput("a reference that failed preparation cannot be enrolled", next="leave it out or rescan it")
+    return images
 
 
 def _read_bundle(place: Path) -> dict[str, Any]:

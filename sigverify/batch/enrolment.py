@@ -98,7 +98,7 @@ class _Enrolling:
         chosen = {w: self._choose(rows, held.get(w), prepared) for w, rows in candidates.items()}
         changed = {w: rows for w, rows in chosen.items() if rows and not _is(held.get(w), rows)}
         prepared |= self._prepare([r for rows in changed.values() for r in rows if r["signature_id"] not in prepared])
-        made = [self._template(writer, rows, prepared) for writer, rows in changed.items()]
+        made = self._templates(changed, prepared)
         if made:
             save_templates(self.store, made, self.verifier.version)
         self.n_enrolled += len(made)
@@ -148,11 +148,17 @@ class _Enrolling:
         ]
         return usable[: self.max_references]
 
-    def _template(
-        self, writer: str, rows: Sequence[Mapping[str, Any]], prepared: Mapping[str, Preparation]
-    ) -> Template:
-        ids = [str(r["signature_id"]) for r in rows]
-        return self.verifier.enrol(writer, ids, [prepared[i] for i in ids], [str(r["digest"]) for r in rows])
+    def _templates(
+        self, chosen: Mapping[str, list[dict[str, Any]]], prepared: Mapping[str, Preparation]
+    ) -> list[Template]:
+        """Templates of several writers, embedded together."""
+        asked = [
+            (writer, [str(r["signature_id"]) for r in rows], [str(r["digest"]) for r in rows])
+            for writer, rows in chosen.items()
+        ]
+        return self.verifier.enrol_many(
+            [(writer, ids, [prepared[i] for i in ids], digests) for writer, ids, digests in asked]
+        )
 
 
 def _candidates(frame: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:

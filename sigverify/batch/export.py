@@ -65,8 +65,7 @@ def export_batch(store: Store, batch_id: str, out: str | Path, allow_unreconcile
     (folder / MANIFEST).unlink(missing_ok=True)  # a half-written export has none
     contract = Contract.load("verification_decision")
     decisions = ledger.decisions_of(store, batch_id)
-    for name in (DECISIONS_PARQUET, DECISIONS_CSV):
-        contract.write(decisions, folder / name)
+    contract.write_all(decisions, [folder / DECISIONS_PARQUET, folder / DECISIONS_CSV])
     write_whole(folder / QUARANTINE, _quarantine(ledger.quarantined_of(store, batch_id)))
     write_whole(folder / RECONCILIATION, _json(_reconciliation(totals)))
     about = _about(batch, contract, totals, folder, len(decisions))
