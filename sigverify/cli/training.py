@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigverify.cli.console import JsonOption, TrackingOption, WorkersOption, emit, progress
-from sigverify.errors import BadInput, NotFound
+from sigverify.errors import BadInput
 
 if TYPE_CHECKING:
     from sigverify.config import TrainingSettings
     from sigverify.retraining import Retrained
+    from sigverify.verifier import Verifier
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +28,9 @@ def train(
     synthetic: Annotated[Path | None, typer.Option(help="JSON file of a synthetic plan.")] = None,
     omniglot: Annotated[Path | None, typer.Option(help="Omniglot's images_background.zip, with --synthetic.")] = None,
     settings: Annotated[Path | None, typer.Option(help="JSON file of training settings.")] = None,
-    initial: Annotated[Path | None, typer.Option(help="Weights (or a bundle folder) to start from.")] = None,
+    initial: Annotated[
+        str | None, typer.Option(help="Start from: default, a bundle folder, models:/NAME@ALIAS or a weights file.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps; overrides the settings.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Overrides the settings.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Stop training after this long; --resume goes on.")] = None,
@@ -48,10 +51,8 @@ def train(
         raise BadInput(
             "train on a catalogue or on a synthetic plan", expected="exactly one of --catalogue, --synthetic"
         )
-    if initial is not None and not initial.exists():
-        raise NotFound("no weights to start from", got=initial, next="give --initial a bundle folder or weights file")
-    chosen = _settings(settings, initial, steps, seed)
-    start = _weights(initial)
+    first, start = _start(initial, tracking)
+    chosen = _settings(settings, first, steps, seed)
     common = {"name": name, "initial": start, "resume": resume, "workers": workers, "max_seconds": max_seconds}
     with progress("train") as say:
         if synthetic is not None:
@@ -69,28 +70,31 @@ def train(
     emit({"verifier_version": done.verifier_version, "bundle": done.bundle, "seconds": done.seconds}, as_json, text)
 
 
-def _settings(path: Path | None, initial: Path | None, steps: int | None, seed: int | None) -> TrainingSettings:
-    """From the file, else from the bundle training starts from (same encoder and preprocessing), else the defaults."""
+def _start(initial: str | None, tracking: str | None) -> tuple[Verifier | None, Path | None]:
+    """The verifier training goes on from, where `initial` names one, and its weights."""
+    from sigverify.registry import open_verifier
+
+    if initial is None:
+        return None, None
+    if Path(initial).is_file():
+        return None, Path(initial)
+    first = open_verifier(initial, tracking)
+    return first, first.weights_path
+
+
+def _settings(path: Path | None, first: Verifier | None, steps: int | None, seed: int | None) -> TrainingSettings:
+    """From the file, else those to go on from a verifier (its encoder and preprocessing), else the defaults."""
     from dataclasses import replace
 
     from sigverify.config import TrainingSettings, from_dict
     from sigverify.retraining import fine_tuning
-    from sigverify.verifier import SETTINGS, Verifier
 
     if path is not None:
         chosen = from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8")))
-    elif initial is not None and (initial / SETTINGS).is_file():
-        chosen = fine_tuning(Verifier.load(initial))
     else:
-        chosen = TrainingSettings()
+        chosen = TrainingSettings() if first is None else fine_tuning(first)
     changes = {k: v for k, v in (("steps", steps), ("seed", seed)) if v is not None}
     return replace(chosen, **changes)  # type: ignore[arg-type]
-
-
-def _weights(initial: Path | None) -> Path | None:
-    from sigverify.verifier import WEIGHTS
-
-    return initial / WEIGHTS if initial is not None and initial.is_dir() else initial
 
 
 def _pretrain(
