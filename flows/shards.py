@@ -65,6 +65,12 @@ def decide_items(catalogue: str, batch_id: str, verifier: str, key: str, shard: 
     return plain(done)
 
 
+def seconds_of(shards: list[Plain]) -> dict[str, float]:
+    """What the shards' time went into, added up: preparing (read, decode, clean), embedding (the network), rest."""
+    parts = sorted({part for shard in shards for part in shard["seconds"]})
+    return {part: round(sum(shard["seconds"].get(part, 0.0) for shard in shards), 3) for part in parts}
+
+
 @task(name="count undecided", **RETRIED)
 def count_undecided(catalogue: str, batch_id: str) -> int:
     """Items of the batch without a decision by its frozen verifier."""

@@ -8,7 +8,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.attempts import each
 from flows.outcome import publish_outcomes
 from flows.parameters import BatchId, Verification
-from flows.shards import close_batch, count_undecided, decide_items, open_batch
+from flows.shards import close_batch, count_undecided, decide_items, open_batch, seconds_of
 from flows.tasks import Plain, find_unfinished, keep_verifier, run_parameter
 
 
@@ -40,10 +40,10 @@ def _verify(settings: Verification, batch_id: str) -> Plain:
     opened = open_batch(settings.catalogue, batch_id, kept["folder"], settings.shard_size)
     log.info("batch %s: verifier %s, %s shards", batch_id, opened["version"], len(opened["shards"]))
     where = (unmapped(settings.catalogue), unmapped(batch_id), unmapped(opened["folder"]), unmapped(opened["key"]))
-    decide_items.map(*where, opened["shards"]).result()
+    done = decide_items.map(*where, opened["shards"]).result()
     if count_undecided(settings.catalogue, batch_id):  # a kept result says more than the ledger: the ledger is right
-        decide_items.with_options(refresh_cache=True).map(*where, opened["shards"]).result()
-    closed = close_batch(settings, batch_id, opened["folder"])
+        done = decide_items.with_options(refresh_cache=True).map(*where, opened["shards"]).result()
+    closed = {**close_batch(settings, batch_id, opened["folder"]), "seconds": seconds_of(done)}
     publish_outcomes(closed)
     log.info("%s", closed["reconciliation"])
     return closed

@@ -1,0 +1,185 @@
+"""What the flows cost: a batch through a real Prefect server from a warm process, and the cold start beside it.
+
+Example: .venv/bin/python benchmarks/server_speed.py --items 5000 --work runs/speed
+
+Starts a Prefect server on a free port, enrols, and lets this process (warm: libraries imported, one small batch
+decided) take a batch of ``--items`` synthetic scans through ``ingest_scans`` and ``verify_batch``: ledger, export and
+report included. What the wall clock shows beyond decoding, preprocessing and the network is the system's own cost.
+The cold start is a fresh process that decides ten scans: against the running server, and with Prefect's embedded one
+on an empty home. Prints one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = 10  # scans of the batches that warm up, and of the cold starts
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=5000, help="queries in the batch")
+    parser.add_argument("--writers", type=int, default=250)
+    parser.add_argument("--work", type=Path, required=True, help="folder for the scans, the catalogue and the server")
+    parser.add_argument("--cold", metavar="LANDING", help="decide this landing folder in a fresh process, and end")
+    args = parser.parse_args()
+    work = args.work.resolve()
+    prepare_environment(work)
+    if args.cold:
+        through_flows(work / "catalogue", Path(args.cold))
+        return
+    print(json.dumps(measure(work, args.items, args.writers), indent=1))
+
+
+def prepare_environment(work: Path) -> None:
+    """Everything of Prefect under `work`, nothing sent anywhere, threads that sleep while they wait."""
+    os.environ.setdefault("PREFECT_HOME", str(work / "prefect"))
+    os.environ |= {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "true",
+        "NO_ALBUMENTATIONS_UPDATE": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    sys.path.insert(0, str(ROOT))
+
+
+def measure(work: Path, n_items: int, n_writers: int) -> dict[str, Any]:
+    """Warm batch, then the cold starts."""
+    from benchmarks.speed import draw
+
+    large = draw(work, n_items, n_writers)
+    small = [part_of(large, work / f"landing-small-{i}", i) for i in range(3)]
+    for made in ("catalogue", "prefect", "prefect-cold"):
+        shutil.rmtree(work / made, ignore_errors=True)
+    enrol(work)
+    with server(work):
+        through_flows(work / "catalogue", small[0])
+        warm = through_flows(work / "catalogue", large)
+        cold = timed_process(work, small[1])
+    os.environ.pop("PREFECT_API_URL", None)
+    embedded = timed_process(work, small[2], PREFECT_HOME=str(work / "prefect-cold"))
+    inside = warm["seconds"]["preparing"] + warm["seconds"]["embedding"]
+    outside = warm["wall_s"] - inside
+    allowed = 0.0003 * n_items + 3.0  # the aim for a batch of 5,000
+    return {
+        "scans": n_items,
+        "cpu_count": os.cpu_count(),
+        "warm_batch": warm,
+        "signatures_per_s": round(n_items / warm["wall_s"]),
+        "outside_decoding_preprocessing_network_s": round(outside, 2),
+        "allowed_s": round(allowed, 2),
+        "cold_start_server_running_s": cold,
+        "cold_start_embedded_server_s": embedded,
+    }
+
+
+def through_flows(catalogue: Path, landing: Path) -> dict[str, Any]:
+    """One landing folder through both flows in this process: wall seconds and what the shards' time went into."""
+    from flows.ingest import ingest_scans
+    from flows.parameters import Delivery, Verification
+    from flows.verify import verify_batch
+
+    started = time.perf_counter()
+    taken = ingest_scans(Delivery(catalogue=str(catalogue), landing=str(landing), classification="synthetic"))
+    ingested = time.perf_counter()
+    request = Verification(catalogue=str(catalogue), export_to=str(catalogue.parent / "out"))
+    closed = verify_batch(request, taken[0]["batch_id"])[0]
+    ended = time.perf_counter()
+    return {
+        "wall_s": round(ended - started, 2),
+        "ingest_s": round(ingested - started, 2),
+        "verify_s": round(ended - ingested, 2),
+        "seconds": closed["seconds"],
+        "reconciliation": closed["reconciliation"],
+    }
+
+
+def enrol(work: Path) -> None:
+    """The references into a fresh catalogue, templates by the verifier that ships."""
+    from sigverify.batch.enrolment import add_references
+    from sigverify.batch.enrolment import enrol as make_templates
+    from sigverify.records import Classification
+    from sigverify.storage.store import Store
+    from sigverify.verifier import Verifier
+
+    with Store.open(work / "catalogue", create=True, classification=Classification.SYNTHETIC) as store:
+        add_references(store, work / "references", Classification.SYNTHETIC)
+        make_templates(store, Verifier.load(), workers=2)
+
+
+def part_of(landing: Path, small: Path, number: int) -> Path:
+    """A landing folder of SMALL scans of `landing`, under other item ids."""
+    shutil.rmtree(small, ignore_errors=True)
+    small.mkdir(parents=True)
+    with (landing / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file))
+    chosen = rows[number * SMALL : (number + 1) * SMALL]
+    for row in chosen:
+        row[1] = f"small-{number}-{row[1]}"
+        shutil.copy(landing / row[3], small / row[3])
+    total = str(sum(int(row[5]) for row in chosen))
+    with (small / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *chosen, ["T", "", "", "", "", total, "EUR", "", str(len(chosen))]])
+    return small
+
+
+def timed_process(work: Path, landing: Path, **environment: str) -> float:
+    """Seconds a fresh process takes for `landing`, from its start to its end."""
+    command = [sys.executable, __file__, "--work", str(work), "--cold", str(landing)]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    return round(time.perf_counter() - started, 1)
+
+
+@contextmanager
+def server(work: Path) -> Iterator[None]:
+    """A Prefect server on a free port; PREFECT_API_URL names it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+    api = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    with (work / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(api)
+            os.environ["PREFECT_API_URL"] = api
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def wait_for(api: str, seconds: float = 120) -> None:
+    """Until the server answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.25)
+    raise SystemExit(f"the Prefect server did not answer within {seconds:.0f} s; see server.log")
+
+
+if __name__ == "__main__":
+    main()
