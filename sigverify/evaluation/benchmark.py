@@ -11,17 +11,17 @@ import numpy as np
 
 from sigverify.config import OperatingPoint
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.controls import Control, nuisance_control, order_control, reference_control
+from sigverify.evaluation.controls import ControlSettings, Level, run_controls
 from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures, signatures_digest
 from sigverify.evaluation.figures import SHORT, in_per_cent, measure, per_cent
 from sigverify.evaluation.intervals import bootstrap_over_writers, with_resolution
 from sigverify.evaluation.metrics import det_curve, eer_rate
+from sigverify.evaluation.nuisance import Expected
 from sigverify.evaluation.protocols import Protocol, load_protocol, select_signatures
 from sigverify.evaluation.result import BenchmarkResult
 from sigverify.evaluation.scoring_trials import score_trials, written
 from sigverify.evaluation.trials import Trials, draw_trials
 from sigverify.records import Label, Part, TrialKind
-from sigverify.scoring.operating_point import thresholds_for
 from sigverify.scoring.scored_trials import ScoredTrials
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sigverify.storage.store import Store
 
 __all__ = ["BenchmarkResult", "run_benchmark"]
-
-CONTROL_REFERENCES = 5  # the number of references that controls 3 and 5 are run with, or the largest below it
 
 
 def run_benchmark(
@@ -47,10 +45,14 @@ def run_benchmark(
     workers: int = 2,
     on_progress: Progress | None = None,
     cache_dir: Path | None = None,
+    controls: Level = "quick",
+    expected_raw: Expected | None = None,
 ) -> BenchmarkResult:
     """Measure `verifier` on the writers a protocol names, or on a `part`, `fold` or `writer_ids` of them.
 
     `references` and `draws` default to the protocol's. Nothing is trained and no threshold is chosen here.
+    `controls`: "quick", or "all" that also re-draw strokes and stress scans; `expected_raw`: what the nuisance probe
+    must find on the raw scans to count (None: the published sets' own).
     A number of references that too few writers have signatures for becomes a note; TooFewWriters where none is left.
     """
     started = time.monotonic()
@@ -70,14 +72,14 @@ def run_benchmark(
         say("figures and intervals", done / (len(scored) + 1))
         figures[k] = measure(found, point, held.bootstrap, seed)
     common = _common(scored, figures, held.bootstrap, seed)
-    say("controls", len(scored) / (len(scored) + 1))
-    controls = _controls(verifier, trials, scored, embedded, seed)
+    asked = ControlSettings(level=controls, seed=seed, workers=workers, expected_raw=expected_raw)
+    checked = run_controls(store, verifier, trials, scored, embedded, asked, say)
     say("done", 1.0)
     about = _about(verifier, held, rows, part, fold, seed, draws or held.draws)
     about["seconds"] = round(time.monotonic() - started, 1)
     notes += [*_repeated_across_writers(rows), *_unsupported(figures)]
     counted = _counts(embedded, rows, trials)
-    return BenchmarkResult(about, counted, figures, common, controls, tuple(notes), scored)
+    return BenchmarkResult(about, counted, figures, common, checked, tuple(notes), scored)
 
 
 def _draw_all(
@@ -131,26 +133,6 @@ def _eer_of_writers(
     distinct = [len(np.unique(part.of(side).query_id)) for side in (TrialKind.GENUINE, kind)]
     supported = with_resolution(interval, distinct[0], distinct[1])
     return per_cent(eer_rate(det_curve(genuine.score, forged.score))), in_per_cent(supported)
-
-
-def _controls(
-    verifier: Any, trials: dict[int, Trials], scored: dict[int, ScoredTrials], embedded: Embedded, seed: int
-) -> tuple[Control, ...]:
-    """Controls 1 (gated on the network's input, reported on the scans), 3 and 5."""
-    below = [k for k in trials if k <= CONTROL_REFERENCES]
-    k = max(below) if below else min(trials)
-    point: OperatingPoint = verifier.settings.operating_point
-    accept = thresholds_for(point, k).accept if point.thresholds else None
-    has_skilled = bool((embedded.signatures["label"] == Label.SKILLED_FORGERY.value).any())
-    if not has_skilled:
-        reason = ("no skilled forgeries in these data",)
-        return tuple(Control(n, "not_run", reason) for n in ("nuisance_without_references_input", "wrong_reference"))
-    return (
-        nuisance_control(embedded, "input", seed),
-        nuisance_control(embedded, "scan", seed),
-        reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, point.policy.max_far_random, seed),
-        order_control(scored[k], seed=seed),
-    )
 
 
 def _repeated_across_writers(rows: pd.DataFrame) -> list[str]:

@@ -6,17 +6,19 @@ forgeries must not be easier than random ones. A figure is invalid when 1 or 3 i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sigverify.config import OperatingPoint
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.embedded import Embedded
-from sigverify.evaluation.intervals import Interval, WrittenScores, bootstrap_draws, percentile_interval
+from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.embedded import Embedded, Progress
+from sigverify.evaluation.intervals import WrittenScores, bootstrap_draws, percentile_interval
 from sigverify.evaluation.metrics import eer_rate
 from sigverify.evaluation.network_input import NUISANCES, SHAPES
-from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
+from sigverify.evaluation.nuisance import SMALLEST_EER, Expected, Probe, nuisance_probe
 from sigverify.evaluation.scoring_trials import rows_of, written
 from sigverify.evaluation.trials import Trials
 from sigverify.evaluation.wrong_reference import (
@@ -26,26 +28,63 @@ from sigverify.evaluation.wrong_reference import (
     wrong_reference_control,
 )
 from sigverify.records import Label, TrialKind
+from sigverify.scoring.operating_point import thresholds_for
 from sigverify.scoring.scored_trials import ScoredTrials
+
+if TYPE_CHECKING:
+    from sigverify.storage.store import Store
 
 __all__ = [
     "Control",
+    "ControlSettings",
+    "Level",
     "nuisance_control",
     "nuisance_probe",
     "order_control",
     "reference_control",
+    "run_controls",
     "wrong_reference_control",
 ]
 
+Level = Literal["quick", "all"]
+NEED_FORGERIES = ("nuisance_without_references_input", "wrong_reference")
+CONTROL_REFERENCES = 5  # the number of references that controls 3 to 6 are run with, or the largest below it
+
 
 @dataclass(frozen=True)
-class Control:
-    """`status` is valid, warning, invalid, reported (never gated) or not_run; `numbers` are JSON-ready."""
+class ControlSettings:
+    """`level` "quick": controls 1 to 5 without preparing anything again; "all": also strokes re-drawn and stress."""
 
-    name: str
-    status: str
-    reasons: tuple[str, ...] = ()
-    numbers: dict[str, Any] = field(default_factory=dict)
+    level: Level = "quick"
+    seed: int = 0
+    workers: int = 0
+    expected_raw: Expected | None = None  # None: KNOWN_RAW of the catalogue's data set, where it is a published one
+
+
+def run_controls(
+    store: Store,
+    verifier: Any,
+    trials: dict[int, Trials],
+    scored: dict[int, ScoredTrials],
+    embedded: Embedded,
+    asked: ControlSettings,
+    say: Progress = lambda stage, share: None,
+) -> tuple[Control, ...]:
+    """Every control that `asked` names, of trials by number of references and their scores."""
+    below = [k for k in trials if k <= CONTROL_REFERENCES]
+    k = max(below) if below else min(trials)
+    say("controls", 0.0)
+    if not (embedded.signatures["label"] == Label.SKILLED_FORGERY.value).any():
+        return tuple(Control(name, "not_run", ("no skilled forgeries in these data",)) for name in NEED_FORGERIES)
+    point: OperatingPoint = verifier.settings.operating_point
+    accept = thresholds_for(point, k).accept if point.thresholds else None
+    most = point.policy.max_far_random
+    return (
+        nuisance_control(embedded, "input", asked.seed),
+        nuisance_control(embedded, "scan", asked.seed),
+        reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, most, asked.seed),
+        order_control(scored[k], seed=asked.seed),
+    )
 
 
 def nuisance_control(embedded: Embedded, of: str, seed: int = 0) -> Control:
@@ -104,7 +143,7 @@ def order_control(scored: ScoredTrials, resamples: int = 500, seed: int = 0) -> 
     random, skilled = (bootstrap_draws(genuine, written(scored, k), {"eer": eer_rate}, **paired)["eer"] for k in kinds)
     interval = percentile_interval(random - skilled)
     reasons = ("random forgeries are harder than skilled ones",) if interval.low > 0 else ()
-    numbers = {"random_minus_skilled_eer": _per_cent(interval)}
+    numbers = {"random_minus_skilled_eer": interval_in_per_cent(interval)}
     return Control("order", "warning" if reasons else "valid", reasons, numbers)
 
 
@@ -112,7 +151,7 @@ def _probe_numbers(probe: Probe, shape: Probe | None) -> dict[str, Any]:
     single = {name: round(100 * rate, 2) for name, rate in sorted(probe.single.items(), key=lambda item: item[1])}
     numbers: dict[str, Any] = {
         "eer": round(100 * probe.eer, 2),
-        "interval": _per_cent(probe.interval),
+        "interval": interval_in_per_cent(probe.interval),
         "models": sorted(set(probe.chosen)),
         "single_number_eer": single,
     }
@@ -135,12 +174,8 @@ def _reference_numbers(found: WrongReference, trials: Trials, n: int) -> dict[st
     for name, rate in (("genuine", found.accepted_genuine), ("skilled", found.accepted_skilled)):
         if rate is not None:
             numbers[f"accepted_{name}"] = round(100 * rate[0], 3)
-            numbers[f"accepted_{name}_interval"] = _per_cent(rate[1])
+            numbers[f"accepted_{name}_interval"] = interval_in_per_cent(rate[1])
     return numbers
-
-
-def _per_cent(interval: Interval) -> list[float]:
-    return [round(100 * interval.low, 3), round(100 * interval.high, 3)]
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sigverify.evaluation.controls import Control
+from sigverify.evaluation.control import Control, verdict
 from sigverify.records import as_plain
 from sigverify.scoring.scored_trials import ScoredTrials
 
@@ -44,9 +44,8 @@ class BenchmarkResult:
 
     @property
     def status(self) -> str:
-        """invalid, warning or valid: the worst of the controls."""
-        held = {control.status for control in self.controls}
-        return next((s for s in ("invalid", "warning") if s in held), "valid")
+        """refused, invalid, warning or valid: the worst of the controls."""
+        return verdict(self.controls)
 
     def values(self) -> dict[str, Any]:
         """Everything but the trials as builtins; rates in per cent, numbers of references as text."""
