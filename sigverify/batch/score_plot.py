@@ -14,6 +14,7 @@ import numpy as np
 from sigverify.records import Outcome
 
 BINS = 44
+LABEL_SHARE = 0.09  # of the plot's width that one threshold's name needs
 SCORED = (Outcome.REJECT, Outcome.REFER, Outcome.ACCEPT)  # stacked from the axis upwards
 
 
@@ -54,12 +55,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Histogram:
-    """`bands` are (name, from, to): where thresholds lie; a band, because they differ with the number of references."""
+    """`bands` are (name, from, to): where thresholds lie; a band, because they differ with the number of references.
+
+    `labels` are (name, place, "end" | "start"): where the bands' names are written, inside the plot and apart.
+    """
 
     bars: tuple[Bar, ...]
     axis: Axis
     bands: tuple[tuple[str, float, float], ...]
     tallest: int
+    labels: tuple[tuple[str, float, str], ...] = ()
 
 
 def axis_of(scores: Iterable[float]) -> Axis:
@@ -83,7 +88,8 @@ def histogram(
     counts = {o.value: np.histogram(values[kinds == o.value], edges)[0] for o in SCORED}
     tallest = int(sum(counts.values()).max()) if len(values) else 0  # type: ignore[union-attr]
     bars = tuple(_bars(counts, max(tallest, 1)))
-    return Histogram(bars, axis, _bands(axis, accept, reject), tallest)
+    bands = _bands(axis, accept, reject)
+    return Histogram(bars, axis, bands, tallest, _labels(bands))
 
 
 def _bars(counts: dict[str, np.ndarray], tallest: int) -> list[Bar]:
@@ -96,6 +102,22 @@ def _bars(counts: dict[str, np.ndarray], tallest: int) -> list[Bar]:
                 bars.append(Bar(outcome, i / BINS, 1 / BINS, below / tallest, n / tallest, n))
             below += n
     return bars
+
+
+def _labels(bands: tuple[tuple[str, float, float], ...]) -> tuple[tuple[str, float, str], ...]:
+    """The reject side's name ends at its band, the accept side's begins there; both inside the plot, never touching."""
+    found = []
+    taken = 0.0
+    later = len(bands)
+    for name, low, high in bands:
+        later -= 1
+        middle = (low + high) / 2
+        if name == "reject below":
+            taken = max(min(middle, 1 - later * LABEL_SHARE), LABEL_SHARE)
+            found.append((name, taken, "end"))
+        else:
+            found.append((name, max(min(middle, 1 - LABEL_SHARE), taken), "start"))
+    return tuple(found)
 
 
 def _bands(axis: Axis, accept: Sequence[float], reject: Sequence[float]) -> tuple[tuple[str, float, float], ...]:

@@ -33,6 +33,7 @@ KINDS = {
     TrialKind.RANDOM_FORGERY: ("random forgery", ORANGE),
 }
 LINES = ("solid", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1.2, 1)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)))
+LABEL_SHARE = 0.09  # of the score axis that one word above it needs
 TICKS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -96,7 +97,7 @@ def scores_figure(scored: ScoredTrials, own: dict[str, Any], about: str) -> Figu
     axis.set_yticks([])
     axis.set_ylim(0, axis.get_ylim()[1] * 1.12)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axis.set_title(about, fontsize=9, fontweight="normal", color="#666666")
+    axis.set_title(about, fontsize=9, fontweight="normal", color="#666666", pad=18 if own else 6)
     return figure
 
 
@@ -150,17 +151,38 @@ def _deviate_axes(axis: Axes, xlabel: str) -> None:
 
 
 def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: float) -> None:
-    top: dict[str, Any] = {"va": "top", "fontsize": 9, "color": INK, "transform": axis.get_xaxis_transform()}
+    """Thresholds with what lies on their sides, in a strip above the histograms so that nothing hides the words."""
     axis.axvspan(reject, accept, color="#000000", alpha=0.06, linewidth=0)
     for place, style in ((reject, (0, (4, 2))), (accept, "solid")):
         if low < place < high:
             axis.axvline(place, color=INK, linewidth=1.3, linestyle=style)
+    written: dict[str, Any] = {"va": "bottom", "fontsize": 9, "color": INK, "transform": axis.get_xaxis_transform()}
+    for word, where, side in threshold_labels(reject, accept, low, high):
+        axis.text(where, 1.015, word, ha=side, **written)
+
+
+def threshold_labels(reject: float, accept: float, low: float, high: float) -> list[tuple[str, float, str]]:
+    """(word, score, "left" | "right" | "center") of the outcomes that an axis from `low` to `high` shows.
+
+    A word stands in its own zone where that is wide enough, beside the plot's edge otherwise, and never on another.
+    """
+    span = high - low
+    room = LABEL_SHARE * span
+    reject_at, accept_at = (float(np.clip(place, low, high)) for place in (reject, accept))
+    found: list[tuple[str, float, str]] = []
+    end = low  # everything left of here is taken
     if low < reject:
-        axis.text(max(reject, low), 0.99, "reject ", ha="right", **top)
+        right = max(min(reject_at, high - room) if accept < high else reject_at, low + room)
+        found.append(("reject", right - 0.01 * span, "right"))
+        end = right
+    start = high
     if accept < high:
-        axis.text(max(accept, low), 0.99, " accept", ha="left", **top)
-    if accept - reject > 0.08 * (high - low):
-        axis.text(np.clip((reject + accept) / 2, low, high), 0.99, "refer", ha="center", **top)
+        left = max(min(accept_at, high - room), end)
+        found.append(("accept", left + 0.01 * span, "left"))
+        start = left
+    if accept_at - reject_at > 0 and start - end > room:
+        found.append(("refer", (start + end) / 2, "center"))
+    return found
 
 
 def _error_line(

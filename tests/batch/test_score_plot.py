@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sigverify.batch.score_plot import BINS, Axis, axis_of, histogram
+from sigverify.batch.score_plot import BINS, LABEL_SHARE, Axis, axis_of, histogram
 
 
 def test_every_score_is_in_one_bar_of_its_outcome():
@@ -54,6 +54,16 @@ def test_bands_span_the_thresholds_that_were_used():
     assert (reject[0], accept[0]) == ("reject below", "accept from")
     assert reject[1] == reject[2] == plot.axis.place(0.1)
     assert accept[1:] == (plot.axis.place(0.8), plot.axis.place(0.9))
+
+
+@pytest.mark.parametrize(
+    ("reject", "accept"), [(0.1, 0.9), (0.98, 1.0), (0.0, 0.01), (0.5, 0.5), (0.0, 1.0), (1.0, 1.0)]
+)
+def test_names_of_thresholds_are_inside_the_plot_and_apart(reject, accept):
+    plot = histogram([0.0, 1.0], ["reject", "accept"], [accept], [reject])
+    spans = {n: (p - LABEL_SHARE, p) if anchor == "end" else (p, p + LABEL_SHARE) for n, p, anchor in plot.labels}
+    assert all(low >= -1e-9 and high <= 1 + 1e-9 for low, high in spans.values())
+    assert spans["reject below"][1] <= spans["accept from"][0] + 1e-9
 
 
 def test_nothing_to_show():
