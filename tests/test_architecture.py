@@ -16,19 +16,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EVALUATION_CORE = ("metrics", "intervals", "likelihood", "trials", "protocols", "parts")
+EVALUATION_CORE = (
+    "metrics", "intervals", "likelihood", "trials", "signature_pool", "pairwise", "protocols", "known_sets", "parts", "splits",
+)  # fmt: skip
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("sigverify",),
     ("sigverify.records",),
     ("sigverify.errors",),
     ("sigverify.config",),
-    ("sigverify.contracts", "sigverify.scans", "sigverify.scoring", "sigverify.evaluation-core"),
+    ("sigverify.trained_on",),
+    ("sigverify.bundle", "sigverify.contracts", "sigverify.scans", "sigverify.scoring", "sigverify.evaluation-core"),
     ("sigverify.synthesis", "sigverify.model", "sigverify.storage"),
     ("sigverify.verifier",),
     ("sigverify.datasets", "sigverify.batch", "sigverify.evaluation", "sigverify.registry", "sigverify.model_card"),
     ("sigverify.retraining", "sigverify.synthetic_catalogue"),
-    ("sigverify.registration", "sigverify.pretraining"),
+    ("sigverify.registration", "sigverify.pretraining", "sigverify.measurement"),
+    ("sigverify.measurement",),
     ("sigverify.cli", "flows"),
 )
 LAYER_OF = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}

@@ -1,0 +1,165 @@
+"""Simple systems measured by the same protocols as the verifier: what its figures are worth is what they add to these.
+
+A `Baseline` has what a benchmark asks of a verifier. It has no thresholds: baselines are compared, they never decide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from sigverify.config import PreprocessingSettings, ScoringSettings, VerifierSettings, digest, to_dict
+from sigverify.errors import BadInput
+from sigverify.evaluation.embedded import Progress, embed_signatures
+from sigverify.evaluation.hog import hog_features
+from sigverify.evaluation.network_input import NUISANCES, SHAPES, describe_input
+from sigverify.measurement.pair_scorer import PairScorer, fit_pair_scorer
+from sigverify.records import Floats, Image, Ints, Preparation
+from sigverify.scans.prepare import Source, prepare_many
+from sigverify.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from sigverify.storage.store import Store
+
+Kind = Literal["hog", "nuisance", "nuisance_and_shape"]
+SKELETON = PreprocessingSettings(stroke_width_px=3.0)
+RAW = PreprocessingSettings(lane="legacy")
+TITLES = {
+    "hog": "HOG + logistic regression",
+    "nuisance": "nuisance numbers + logistic regression",
+    "nuisance_and_shape": "nuisance and shape numbers + logistic regression",
+    "backbone": "backbone without fine-tuning",
+}
+
+
+class TrialScorer(Protocol):
+    """What scores trials: scoring.Scorer, or a pair scorer."""
+
+    def score_trials(self, embeddings: Floats, references: Ints, query: Ints, template: Ints) -> Floats:
+        """Scores (t,); see scoring.Scorer.score_trials."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """`title` in words; `encoder_id` names preprocessing and description, `version` also what was learnt."""
+
+    title: str
+    settings: VerifierSettings
+    encoder_id: str
+    version: str
+    scorer: TrialScorer
+    describe: Callable[[Sequence[Image]], Floats]
+
+    def prepare_many(
+        self,
+        sources: Sequence[Source],
+        pages: Sequence[int] | None = None,
+        workers: int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Preparation]:
+        """As Verifier.prepare_many."""
+        return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
+
+    def embed(self, images: Sequence[Image]) -> Floats:
+        """Prepared images (n, h, w) uint8 to their descriptions (n, d) float32."""
+        return self.describe(images)
+
+
+def train_baseline(
+    store: Store,
+    kind: Kind,
+    writer_ids: Sequence[str],
+    preprocessing: PreprocessingSettings | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    *,
+    on_progress: Progress | None = None,
+    cache_dir: Path | None = None,
+) -> Baseline:
+    """Learn a pairwise baseline on the training writers `writer_ids` of a catalogue, and on nobody else.
+
+    "hog": gradients by direction. "nuisance": the plain numbers of control 1 compared with those of the references;
+    "nuisance_and_shape": crop size and aspect too. Logistic regression on absolute differences; fusion over references
+    (mean or max) is chosen on inner folds of the same writers. `preprocessing` None is the 3-pixel skeleton. Raises
+    TooFewWriters below two writers with skilled forgeries, BadInput for an unknown kind.
+    """
+    if kind not in _DESCRIPTIONS:
+        raise BadInput("no such baseline", got=kind, expected=", ".join(_DESCRIPTIONS))
+    wanted = preprocessing or SKELETON
+    bare = _untrained(kind, wanted)
+    rows = store.signatures(writer_ids=sorted(set(writer_ids)))
+    held = embed_signatures(store, bare, rows, workers, on_progress, cache_dir)
+    scorer = fit_pair_scorer(held.embeddings, held.signatures, seed)
+    learnt = hashlib.sha256(scorer.weight.tobytes() + scorer.fusion.encode()).hexdigest()
+    version = f"{bare.settings.name}-{digest({'encoder': bare.encoder_id, 'learnt': learnt}, 8)}"
+    return Baseline(bare.title, bare.settings, bare.encoder_id, version, scorer, bare.describe)
+
+
+def plain_backbone(
+    name: str = "mobilenetv3_small_100",
+    weights: str | Path | None = None,
+    preprocessing: PreprocessingSettings | None = None,
+    seed: int = 0,
+) -> Baseline:
+    """A timm backbone without fine-tuning, by cosine; ImageNet weights from a local safetensors file.
+
+    Without a file its weights are random, and its name and title say so.
+    """
+    from sigverify.model.plain_backbone import PlainBackbone
+
+    backbone = PlainBackbone(name, weights, seed)
+    wanted = preprocessing or PreprocessingSettings()
+    initial = "random weights" if weights is None else "ImageNet weights"
+    start = f"seed {seed}" if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    encoder = digest({"backbone": name, "start": start, "preprocessing": to_dict(wanted)})
+    slug = f"{name}-{initial.replace(' ', '-')}"
+    scoring = ScoringSettings(normalisation="none")
+    settings = VerifierSettings(name=slug, preprocessing=wanted, scoring=scoring)
+    title = f"{name}, {initial}, no fine-tuning, {variant(wanted)}"
+    return Baseline(title, settings, encoder, f"{slug}-{encoder[:8]}", Scorer(scoring), backbone.embed)
+
+
+def variant(preprocessing: PreprocessingSettings) -> str:
+    """What a scan becomes, in words."""
+    if preprocessing.lane == "legacy":
+        return "raw resized scan"
+    if preprocessing.stroke_width_px > 0:
+        return f"{preprocessing.stroke_width_px:g}-pixel skeleton"
+    return "ink as ranks" if preprocessing.ink == "rank" else "binary as scanned"
+
+
+def nuisance_numbers(images: Sequence[Image], names: Sequence[str] = NUISANCES) -> Floats:
+    """The plain numbers (n, f) float32 of prepared images that no hand made."""
+    found = [describe_input(image) for image in images]
+    return np.array([[numbers[name] for name in names] for numbers in found], np.float32)
+
+
+_DESCRIPTIONS: dict[str, Callable[[Sequence[Image]], Floats]] = {
+    "hog": hog_features,
+    "nuisance": nuisance_numbers,
+    "nuisance_and_shape": partial(nuisance_numbers, names=(*NUISANCES, *SHAPES)),
+}
+
+
+def _untrained(kind: str, preprocessing: PreprocessingSettings) -> Baseline:
+    """Prepares and describes; its scorer knows nothing yet."""
+    encoder = digest({"baseline": kind, "definition": _definition(kind), "preprocessing": to_dict(preprocessing)})
+    slug = f"{kind}-lr-{variant(preprocessing)}".replace(" ", "-").replace("_", "-")
+    settings = VerifierSettings(name=slug, preprocessing=preprocessing)
+    title = f"{TITLES[kind]}, {variant(preprocessing)}"
+    return Baseline(title, settings, encoder, slug, PairScorer(np.zeros(0), 0.0), _DESCRIPTIONS[kind])
+
+
+def _definition(kind: str) -> Any:
+    """What besides the kind decides a description."""
+    from sigverify.evaluation import hog
+
+    names = {"nuisance": list(NUISANCES), "nuisance_and_shape": [*NUISANCES, *SHAPES]}
+    return names.get(kind, [hog.ORIENTATIONS, hog.CELL_PX, hog.BLOCK_CELLS])
