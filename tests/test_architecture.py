@@ -32,7 +32,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sigverify.datasets", "sigverify.batch", "sigverify.evaluation", "sigverify.registry", "sigverify.model_card"),
     ("sigverify.retraining", "sigverify.synthetic_catalogue"),
     ("sigverify.registration", "sigverify.pretraining", "sigverify.measurement"),
-    ("sigverify.measurement",),
     ("sigverify.cli", "flows"),
 )
 LAYER_OF = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
