@@ -15,7 +15,8 @@ import numpy as np
 from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
 from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
-from sigverify.retraining import Progress, Retrained, finish, synthetic_cohort
+from sigverify.retraining import Progress, Retrained, finish, known_before, synthetic_cohort
+from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
@@ -79,6 +80,8 @@ def pretrain(
     )
     verifier = Verifier(base, result.weights)
     verifier = verifier.with_cohort(synthetic_cohort(verifier))
+    seen = TrainedOn(NO_REAL_SIGNATURE)
+    verifier.trained_on = seen if initial is None else seen.after(known_before(initial))
     bundle = calibrate_on_synthetic(verifier, out, plan, policy or PROVISIONAL_POLICY, workers, say)
     loaded = Verifier.load(bundle)
     seconds, rows = time.monotonic() - started, tuple(result.history)

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sigverify.bundle import SETTINGS, read_trained_on
 from sigverify.config import OperatingPoint, Policy, ScoringSettings, TrainingSettings, VerifierSettings, to_dict
 from sigverify.errors import TooFewWriters
 from sigverify.model_card import write_card
-from sigverify.records import Label, Part
+from sigverify.records import Classification, Label, Part
+from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
 from sigverify.verifier import Verifier
 
 if TYPE_CHECKING:
@@ -60,25 +62,33 @@ def retrain(
     workers: int = 2,
     max_seconds: float | None = None,
     on_progress: Progress | None = None,
+    more: Sequence[Store] = (),
+    thresholds: bool = True,
 ) -> Retrained:
     """Fine-tune on a catalogue's training writers and save the bundle to ``out/verifier``.
+
+    `more` are further catalogues, from which the named writers are taken too. Without `thresholds` the verifier has no
+    operating point (the legacy lane needs none, and keeps exact duplicates as the literature does).
 
     Writers default to the part their protocol gives them (evaluation.parts), or to a fixed 70/15/15 split by the
     digest of their id where no protocol names them. `initial` starts from another bundle's weights. A run stopped by
     Ctrl-C or `max_seconds` goes on with ``resume=True``. Raises TooFewWriters below 8 training writers.
     """
+    import pandas as pd
+
     from sigverify.model.training import train
 
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
-    frame = store.signatures()
+    stores = [store, *more]
+    frame = pd.concat([each.signatures() for each in stores], ignore_index=True)
     train_ids = list(train_writers or writers_of(frame, Part.TRAIN))
     calibration_ids = list(calibration_writers or writers_of(frame, Part.CALIBRATION))
     if len(train_ids) < 8:
         raise TooFewWriters(
             "too few writers to train on", got=len(train_ids), expected="at least 8", next="import more"
         )
-    data, failed = signature_set(store, frame[frame.writer_id.isin(train_ids)], settings, workers, say)
+    data, failed = _together(stores, train_ids, settings, workers, say)
     result = train(
         data,
         settings,
@@ -100,8 +110,12 @@ def retrain(
     )
     verifier = Verifier(base, result.weights)
     verifier = verifier.with_cohort(synthetic_cohort(verifier))
-    point = _operating_point(store, verifier, policy or Policy(), calibration_ids)
-    bundle = finish(verifier.with_settings(operating_point=point), out)
+    point = OperatingPoint()
+    if thresholds:
+        point = _operating_point(stores, verifier, policy or Policy(), calibration_ids)
+    verifier = verifier.with_settings(operating_point=point)
+    verifier.trained_on = taught_by(frame, train_ids, calibration_ids if thresholds else (), initial)
+    bundle = finish(verifier, out)
     loaded = Verifier.load(bundle)
     say("done", 1.0)
     seconds = time.monotonic() - started
@@ -134,14 +148,50 @@ def writers_of(frame: pd.DataFrame, part: Part) -> list[str]:
     return writers_in_part(sorted(frame.writer_id.unique()), part)
 
 
+def taught_by(frame: pd.DataFrame, train: Sequence[str], calibration: Sequence[str], initial: Path | None) -> TrainedOn:
+    """What a verifier trained on `train` and calibrated on `calibration` has seen, its initial weights included."""
+    rows = frame[frame.writer_id.isin({*train, *calibration})]
+    real = sorted(rows.loc[rows.classification != Classification.SYNTHETIC.value, "dataset"].unique())
+    real_writers = set(rows.loc[rows.dataset.isin(real), "writer_id"])
+    kept = [[w for w in writers if w in real_writers] for writers in (train, calibration)]
+    images = rows.loc[rows.dataset.isin(real), "pixel_digest"]
+    taught = TrainedOn.of(", ".join(real) or NO_REAL_SIGNATURE, kept[0], kept[1], images)
+    return taught if initial is None else taught.after(known_before(initial))
+
+
+def known_before(weights: Path) -> TrainedOn | None:
+    """What the bundle these weights lie in was trained on; None where nobody says."""
+    place = weights.parent / SETTINGS
+    if not place.is_file():
+        return None
+    held = json.loads(place.read_text(encoding="utf-8"))
+    return read_trained_on(weights.parent, held.get("trained_on_sha256"))
+
+
+def _together(
+    stores: Sequence[Store], train_ids: Sequence[str], settings: TrainingSettings, workers: int, say: Progress
+) -> tuple[SignatureSet, int]:
+    """The training writers' signatures of all catalogues. Returns (set, refused by preparation)."""
+    from sigverify.model.batches import join_sets
+
+    frames = [(each, each.signatures()) for each in stores]
+    chosen = [(each, frame[frame.writer_id.isin(train_ids)]) for each, frame in frames]
+    found = [signature_set(each, frame, settings, workers, say) for each, frame in chosen if len(frame)]
+    refused = sum(failed for _, failed in found)
+    return (found[0][0] if len(found) == 1 else join_sets([data for data, _ in found])), refused
+
+
 def signature_set(
     store: Store, frame: pd.DataFrame, settings: TrainingSettings, workers: int, say: Progress
 ) -> tuple[SignatureSet, int]:
-    """Prepared images of a catalogue's rows as training data; exact duplicates left out. Returns (set, refused)."""
+    """Prepared images of a catalogue's rows as training data; exact duplicates left out, but in the legacy lane.
+
+    Returns (set, refused).
+    """
     from sigverify.model.batches import SignatureSet
     from sigverify.scans.prepare import prepare_many
 
-    rows = frame[frame.duplicate_of.isna()]
+    rows = frame if settings.preprocessing.lane == "legacy" else frame[frame.duplicate_of.isna()]
     sources = [store.read_image(url) for url in rows.image_url]
     prepared = prepare_many(
         sources,
@@ -167,10 +217,12 @@ def synthetic_cohort(verifier: Verifier, n_writers: int = COHORT_WRITERS, seed: 
     return verifier.embed([p.image for p in prepared if p.image is not None])
 
 
-def _operating_point(store: Store, verifier: Verifier, policy: Policy, writers: Sequence[str]) -> OperatingPoint:
+def _operating_point(
+    stores: Sequence[Store], verifier: Verifier, policy: Policy, writers: Sequence[str]
+) -> OperatingPoint:
     from sigverify.evaluation.calibration_trials import calibrate
 
-    return calibrate(store, verifier, policy, writer_ids=writers)
+    return calibrate(stores, verifier, policy, writer_ids=writers)
 
 
 def _terms(frame: pd.DataFrame) -> str:

@@ -4,7 +4,8 @@ A bundle is a folder::
 
     weights.safetensors   the encoder, float16
     cohort.safetensors    `embeddings` (m, d), signatures of other writers for score normalisation (optional)
-    verifier.json         settings, digests of the two files, version
+    verifier.json         settings, digests of the other files, version
+    trained_on.json       digests of the writers and images it was trained on (optional: sigverify.trained_on)
     MODEL_CARD.md         for people
 
 Loading reads safetensors and JSON, nothing else: nothing in a bundle is executed.
@@ -24,15 +25,27 @@ from typing import Any
 
 import numpy as np
 
+from sigverify.bundle import (
+    CARD,
+    COHORT,
+    FORMAT,
+    SETTINGS,
+    TRAINED_ON,
+    WEIGHTS,
+    read_bundle,
+    read_cohort,
+    read_trained_on,
+    sha256_of,
+    write_cohort,
+)
 from sigverify.config import VerifierSettings, digest, from_dict, to_dict
-from sigverify.errors import BadInput, Mismatch, NotFound
+from sigverify.errors import BadInput, Mismatch
 from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template
 from sigverify.scoring.operating_point import decide, probability, thresholds_for
 from sigverify.scoring.scorer import Scorer
+from sigverify.trained_on import TrainedOn
 
-FORMAT = 1
 DEFAULT_FOLDER = Path(__file__).parent / "assets" / "default"
-WEIGHTS, COHORT, SETTINGS, CARD = "weights.safetensors", "cohort.safetensors", "verifier.json", "MODEL_CARD.md"
 Scan = bytes | str | Path
 Enrolled = tuple[str, Sequence[str], Sequence[Preparation], Sequence[str]]  # writer, ids, prepared references, digests
 
@@ -60,14 +73,16 @@ class Verifier:
         *,
         card: str = "",
         device: str = "cpu",
+        trained_on: TrainedOn | None = None,
     ) -> None:
         self.settings = settings = from_dict(VerifierSettings, to_dict(settings))  # 0 and 0.0 are one verifier
         self.cohort = None if cohort is None else cohort.astype(np.float16).astype(np.float32)  # as it is stored
         self.card = card
         self.device = device
+        self.trained_on = trained_on  # None: nobody says
         self.weights_path = weights
         self._encoder: Any = None
-        self.weights_sha256 = _sha256(weights)
+        self.weights_sha256 = sha256_of(weights)
         parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
         self.encoder_id = digest({"weights": self.weights_sha256, **parts})
         self.version = f"{settings.name}-{digest(self._identity(), 8)}"
@@ -82,11 +97,12 @@ class Verifier:
         Raises NotFound for a folder that is no bundle, Mismatch where a file is not the one verifier.json names.
         """
         place = Path(folder) if folder is not None else DEFAULT_FOLDER
-        held = _read_bundle(place)
+        held = read_bundle(place)
         settings = from_dict(VerifierSettings, held["settings"])
-        cohort = _read_cohort(place / COHORT, held.get("cohort_sha256"))
+        cohort = read_cohort(place / COHORT, held.get("cohort_sha256"))
         card = (place / CARD).read_text(encoding="utf-8") if (place / CARD).exists() else ""
-        verifier = cls(settings, place / WEIGHTS, cohort, card=card, device=device)
+        taught = read_trained_on(place, held.get("trained_on_sha256"))
+        verifier = cls(settings, place / WEIGHTS, cohort, card=card, device=device, trained_on=taught)
         if verifier.weights_sha256 != held["weights_sha256"]:
             raise Mismatch(
                 f"{WEIGHTS} is not the file this verifier was saved with",
@@ -110,8 +126,11 @@ class Verifier:
         held: dict[str, Any] = {"format": FORMAT, "version": self.version, "encoder_id": self.encoder_id}
         held["weights_sha256"] = self.weights_sha256
         if self.cohort is not None:
-            _write_cohort(working / COHORT, self.cohort)
-            held["cohort_sha256"] = _sha256(working / COHORT)
+            write_cohort(working / COHORT, self.cohort)
+            held["cohort_sha256"] = sha256_of(working / COHORT)
+        if self.trained_on is not None:
+            (working / TRAINED_ON).write_bytes(self.trained_on.to_json())
+            held["trained_on_sha256"] = sha256_of(working / TRAINED_ON)
         held["settings"] = to_dict(self.settings)
         (working / SETTINGS).write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
         (working / CARD).write_text(self.card, encoding="utf-8")
@@ -123,13 +142,15 @@ class Verifier:
 
     def with_settings(self, **changes: Any) -> Verifier:
         """The same weights and cohort under other settings (a new operating point, a new name): a new version."""
-        return Verifier(
-            replace(self.settings, **changes), self.weights_path, self.cohort, card=self.card, device=self.device
-        )
+        return self._changed(replace(self.settings, **changes), self.cohort)
 
     def with_cohort(self, cohort: Floats | None) -> Verifier:
         """The same weights with another cohort (m, d)."""
-        return Verifier(self.settings, self.weights_path, cohort, card=self.card, device=self.device)
+        return self._changed(self.settings, cohort)
+
+    def _changed(self, settings: VerifierSettings, cohort: Floats | None) -> Verifier:
+        kept: dict[str, Any] = {"card": self.card, "device": self.device, "trained_on": self.trained_on}
+        return Verifier(settings, self.weights_path, cohort, **kept)
 
     @property
     def policy_version(self) -> str:
@@ -262,42 +283,3 @@ def _usable_references(ids: Sequence[str], preparations: Sequence[Preparation]) 
     if len(images) != len(ids):
         raise BadInput("a reference that failed preparation cannot be enrolled", next="leave it out or rescan it")
     return images
-
-
-def _read_bundle(place: Path) -> dict[str, Any]:
-    path = place / SETTINGS
-    if not path.is_file() or not (place / WEIGHTS).is_file():
-        raise NotFound(
-            f"no verifier in {place.name or place}",
-            expected=f"a folder with {WEIGHTS} and {SETTINGS}",
-            next="give --verifier a bundle folder or models:/NAME@champion, or leave it out for the shipped one",
-        )
-    try:
-        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput(f"{SETTINGS} is not JSON", got=str(error), next="fetch the bundle again") from error
-    if held.get("format") != FORMAT:
-        raise Mismatch("verifier bundle of another format", got=held.get("format"), expected=FORMAT)
-    return held
-
-
-def _read_cohort(path: Path, expected: str | None) -> Floats | None:
-    if expected is None:
-        return None
-    if not path.is_file() or _sha256(path) != expected:
-        raise Mismatch(f"{COHORT} is missing or not the file verifier.json names", next="fetch the bundle again")
-    from safetensors.numpy import load_file
-
-    return np.ascontiguousarray(load_file(str(path))["embeddings"], dtype=np.float32)
-
-
-def _write_cohort(path: Path, cohort: Floats) -> None:
-    from safetensors.numpy import save_file
-
-    save_file({"embeddings": np.ascontiguousarray(cohort, dtype=np.float16)}, str(path))
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise NotFound(f"no weights file {path.name}")
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sigverify.config import OperatingPoint, Policy
@@ -23,7 +24,7 @@ NUMBERS = (1, 2, 3, 5, 8, 10)  # of references that trials are drawn for, as far
 
 
 def calibrate(
-    store: Store,
+    store: Store | Sequence[Store],
     verifier: Any,
     policy: Policy | None = None,
     part: Part | str | None = None,
@@ -36,21 +37,28 @@ def calibrate(
 ) -> OperatingPoint:
     """Thresholds for `policy` from all writers of the catalogue, a `part` of them, or `writer_ids`.
 
+    Of several catalogues, each one's writers are strangers to each other only.
     Provisional when the signatures are synthetic. Raises TooFewWriters below `policy.min_calibration_writers`
     writers with three or more distinct genuine signatures, before anything is prepared.
     """
     policy = policy or Policy()
-    rows = _selected(store, part, writer_ids)
-    _check_writers(rows, policy)
-    embedded = embed_signatures(store, verifier, rows, workers, on_progress)
-    near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
-    trials = calibration_trials(verifier.scorer, embedded, policy, pairs, draws, seed)
-    kinds = set(rows["classification"].unique())
+    stores = [*store] if isinstance(store, Sequence) else [store]
+    selected = [(each, _selected(each, part, writer_ids)) for each in stores]
+    held = [(each, rows) for each, rows in selected if len(rows)]
+    _check_writers([rows for _, rows in held], policy)
+    trials = []
+    for each, rows in held:
+        embedded = embed_signatures(each, verifier, rows, workers, on_progress)
+        near = each.near_duplicates()
+        pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+        own = policy if len(held) == 1 else replace(policy, min_calibration_writers=2)
+        trials.append(calibration_trials(verifier.scorer, embedded, own, pairs, draws, seed))
+    names = {str(name) for _, rows in held for name in rows["dataset"].unique()}
+    kinds = {str(kind) for _, rows in held for kind in rows["classification"].unique()}
     return choose_operating_point(
-        trials,
+        ScoredTrials.concatenate(trials),
         policy,
-        chosen_on=", ".join(sorted(rows["dataset"].unique())),
+        chosen_on=", ".join(sorted(names)),
         provisional=kinds == {Classification.SYNTHETIC.value},
     )
 
@@ -81,12 +89,16 @@ def _selected(store: Store, part: Part | str | None, writer_ids: Sequence[str] |
     wanted = None if writer_ids is None else list(writer_ids)
     if rows.empty or (wanted is not None and not wanted):
         raise _too_few(0, Policy())
-    return select_signatures(rows, load_protocol("open"), part=part, writer_ids=wanted)
+    if wanted is not None:
+        return rows[rows["writer_id"].isin(set(wanted))]
+    return select_signatures(rows, load_protocol("open"), part=part)
 
 
-def _check_writers(rows: pd.DataFrame, policy: Policy) -> None:
-    distinct = rows[rows["duplicate_of"].isna() & (rows["label"] == Label.GENUINE.value)]
-    enough = int((distinct.groupby("writer_id").size() >= 1 + QUERIES_LEFT).sum())
+def _check_writers(selected: Sequence[pd.DataFrame], policy: Policy) -> None:
+    enough = 0
+    for rows in selected:
+        distinct = rows[rows["duplicate_of"].isna() & (rows["label"] == Label.GENUINE.value)]
+        enough += int((distinct.groupby("writer_id").size() >= 1 + QUERIES_LEFT).sum())
     if enough < policy.min_calibration_writers:
         raise _too_few(enough, policy)
 
