@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from sigverify.config import OperatingPoint
-from sigverify.errors import TooFewWriters
-from sigverify.evaluation.controls import ControlSettings, Level, run_controls
+from sigverify.config import OperatingPoint, digest
+from sigverify.errors import BadInput
+from sigverify.evaluation.common_writers import common_writers
+from sigverify.evaluation.controls import Control, ControlSettings, Level, run_controls
+from sigverify.evaluation.deployment import frozen_thresholds
+from sigverify.evaluation.drawing import draw_all
 from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures, signatures_digest
-from sigverify.evaluation.figures import SHORT, in_per_cent, measure, per_cent
-from sigverify.evaluation.intervals import bootstrap_over_writers, with_resolution
-from sigverify.evaluation.metrics import det_curve, eer_rate
-from sigverify.evaluation.nuisance import Expected
-from sigverify.evaluation.protocols import Protocol, load_protocol, select_signatures
+from sigverify.evaluation.figures import measure
+from sigverify.evaluation.known_sets import UNVERIFIED, which_copy
+from sigverify.evaluation.parts_control import UNKNOWN, parts_control
+from sigverify.evaluation.protocols import Protocol, TrainingSources, load_protocol, select_signatures
+from sigverify.evaluation.raw_scan_proof import Expected
 from sigverify.evaluation.result import BenchmarkResult
-from sigverify.evaluation.scoring_trials import score_trials, written
-from sigverify.evaluation.trials import Trials, draw_trials
-from sigverify.records import Label, Part, TrialKind
+from sigverify.evaluation.scoring_trials import score_trials
+from sigverify.evaluation.splits import splits_of
+from sigverify.evaluation.trials import Trials
+from sigverify.records import Label, Part
 from sigverify.scoring.scored_trials import ScoredTrials
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ __all__ = ["BenchmarkResult", "run_benchmark"]
 def run_benchmark(
     store: Store,
     verifier: Any,
-    protocol: str = "open",
+    protocol: str | Protocol = "open",
     part: Part | str | None = None,
     fold: int | None = None,
     writer_ids: Sequence[str] | None = None,
@@ -45,94 +48,142 @@ def run_benchmark(
     workers: int = 2,
     on_progress: Progress | None = None,
     cache_dir: Path | None = None,
-    controls: Level = "quick",
+    controls: Level | Literal["none"] = "quick",
     expected_raw: Expected | None = None,
+    calibrating: tuple[Store, Sequence[str]] | None = None,
 ) -> BenchmarkResult:
     """Measure `verifier` on the writers a protocol names, or on a `part`, `fold` or `writer_ids` of them.
 
-    `references` and `draws` default to the protocol's. Nothing is trained and no threshold is chosen here.
-    `controls`: "quick", or "all" that also re-draw strokes and stress scans; `expected_raw`: what the nuisance probe
-    must find on the raw scans to count (None: the published sets' own).
+    `references` and `draws` default to the protocol's. Nothing is trained here. `controls`: "quick", or "all" that also
+    re-draw strokes and stress scans, or "none" (never a verdict: the figure warns); `expected_raw`: what the nuisance
+    probe must find on the raw scans to count (None: the published sets' own). A verifier of the legacy lane keeps exact duplicates, as the literature does, and gets no
+    verdict. A protocol with policies freezes thresholds on `calibrating`, a catalogue and its writers (default: the
+    protocol's calibration writers in `store`), and measures them on the others.
     A number of references that too few writers have signatures for becomes a note; TooFewWriters where none is left.
     """
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
-    held = load_protocol(protocol)
-    wanted = None if writer_ids is None else list(writer_ids)
-    rows = select_signatures(store.signatures(), held, part, fold, wanted)
-    embedded = embed_signatures(store, verifier, rows, workers, say, cache_dir)
-    trials, notes = _draw_all(store, embedded, held, references or held.references, draws or held.draws, seed)
-    scored = {
-        k: score_trials(verifier.scorer, t, embedded.embeddings, embedded.signatures["signature_id"])
-        for k, t in trials.items()
-    }
+    held = _with_rules(load_protocol(protocol), references, draws)
+    if held.policies and lane_of(verifier) == "legacy":
+        raise BadInput("the legacy lane has no thresholds to freeze", next="measure deployment in the clean lane")
+    whole = store.signatures()
+    rows = select_signatures(whole, held, part, fold, None if writer_ids is None else list(writer_ids))
+    sample = _sample(store, verifier, rows, held, seed, (workers, say, cache_dir))
     point: OperatingPoint = verifier.settings.operating_point
     figures = {}
-    for done, (k, found) in enumerate(scored.items()):
-        say("figures and intervals", done / (len(scored) + 1))
-        figures[k] = measure(found, point, held.bootstrap, seed)
-    common = _common(scored, figures, held.bootstrap, seed)
-    asked = ControlSettings(level=controls, seed=seed, workers=workers, expected_raw=expected_raw)
-    checked = run_controls(store, verifier, trials, scored, embedded, asked, say)
+    for done, (k, found) in enumerate(sample.scored.items()):
+        say("figures and intervals", done / (len(sample.scored) + 1))
+        figures[k] = measure(found, point, held.seeds.bootstrap, seed)
+    common = common_writers(sample.scored, figures, held.seeds.bootstrap, seed)
+    checked: tuple[Control, ...] = (Control("controls", "unproven", ("no control was run",)),)
+    if controls != "none":
+        asked = ControlSettings(level=controls, seed=seed, workers=workers, expected_raw=expected_raw)
+        checked = run_controls(store, verifier, sample.trials, sample.scored, sample.embedded, asked, say)
+    parts = parts_control(rows, getattr(verifier, "trained_on", None), near_pairs(store), whole)
+    frozen: dict[int, ScoredTrials] = {}
+    if held.policies:
+        where, writers = calibrating or (store, calibration_writers(held, whole, fold))
+        chosen = select_signatures(where.signatures(), load_protocol("open"), writer_ids=list(writers))
+        frozen = _sample(where, verifier, chosen, held, seed, (workers, say, cache_dir)).scored
     say("done", 1.0)
-    about = _about(verifier, held, rows, part, fold, seed, draws or held.draws)
-    about["seconds"] = round(time.monotonic() - started, 1)
-    notes += [*_repeated_across_writers(rows), *_unsupported(figures)]
-    counted = _counts(embedded, rows, trials)
-    return BenchmarkResult(about, counted, figures, common, checked, tuple(notes), scored)
+    about = _about(verifier, held, rows, part, fold, seed)
+    about |= {"copy": _copy(whole, held), "seconds": round(time.monotonic() - started, 1)}
+    notes = [*sample.notes, *_told(about, parts), *_repeated_across_writers(rows), *_unsupported(figures)]
+    counted = _counts(sample.embedded, rows, sample.trials)
+    return BenchmarkResult(
+        about, counted, figures, common, (parts, *checked), tuple(notes), sample.scored,
+        calibration=frozen, deployment=deployed([(frozen, sample.scored)], held, seed),
+    )  # fmt: skip
 
 
-def _draw_all(
-    store: Store, embedded: Embedded, protocol: Protocol, references: Sequence[int], draws: int, seed: int
-) -> tuple[dict[int, Trials], list[str]]:
-    """Trials for each number of references that the signatures allow; a note for each that they do not."""
+@dataclass(frozen=True)
+class _Sample:
+    """Signatures through the verifier, their trials and scores by number of references."""
+
+    embedded: Embedded
+    trials: dict[int, Trials]
+    scored: dict[int, ScoredTrials]
+    notes: list[str]
+
+
+def _sample(
+    store: Store,
+    verifier: Any,
+    rows: pd.DataFrame,
+    protocol: Protocol,
+    seed: int,
+    how: tuple[int, Progress, Path | None],
+) -> _Sample:
+    """In the legacy lane with exact duplicates in, as the literature has them."""
+    legacy = lane_of(verifier) == "legacy"
+    repeated = int(rows["duplicate_of"].notna().sum())
+    embedded = embed_signatures(store, verifier, rows.assign(duplicate_of=None) if legacy else rows, *how)
+    trials, notes = draw_all(embedded.signatures, protocol.trials, seed, [] if legacy else near_pairs(store))
+    ids = embedded.signatures["signature_id"]
+    scored = {k: score_trials(verifier.scorer, t, embedded.embeddings, ids) for k, t in trials.items()}
+    kept = [f"{repeated} exact duplicates are kept, as the literature does"] if legacy and repeated else []
+    return _Sample(embedded, trials, scored, [*notes, *kept])
+
+
+def deployed(
+    folds: Sequence[tuple[Mapping[int, ScoredTrials], Mapping[int, ScoredTrials]]], protocol: Protocol, seed: int
+) -> dict[int, dict[str, Any]]:
+    """{number of references: evaluation.deployment.frozen_thresholds} of (calibration, test) of each fold."""
+    if not protocol.policies:
+        return {}
+    numbers = set.intersection(*({*calibration} & {*test} for calibration, test in folds))
+    resamples = min(protocol.seeds.bootstrap, 500)
+    return {
+        k: frozen_thresholds([(c[k], t[k]) for c, t in folds], protocol.policies, resamples=resamples, seed=seed)
+        for k in sorted(numbers)
+    }
+
+
+def calibration_writers(protocol: Protocol, signatures: pd.DataFrame, fold: int | None = None) -> tuple[str, ...]:
+    """The protocol's calibration writers among these signatures. Raises BadInput where it has several folds or none."""
+    alone = protocol if protocol.in_folds else replace(protocol, training=TrainingSources())
+    found = [s for s in splits_of(alone, signatures["writer_id"].unique()) if fold in (None, s.fold)]
+    if len(found) != 1 or not found[0].calibration:
+        raise BadInput(
+            f"protocol {protocol.name} has no calibration writers here",
+            got=f"{len(found)} folds",
+            next="name a fold, or give the catalogue and writers thresholds are frozen on",
+        )
+    return found[0].calibration
+
+
+def lane_of(verifier: Any) -> str:
+    """clean or legacy."""
+    return str(verifier.settings.preprocessing.lane)
+
+
+def near_pairs(store: Store) -> list[tuple[str, str]]:
+    """The catalogue's near-duplicate pairs."""
     near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
-    limit = protocol.random_per_draw or None
-    drawn: dict[int, Trials] = {}
-    refused: list[TooFewWriters] = []
-    for k in sorted(set(references)):
-        try:
-            drawn[k] = draw_trials(embedded.signatures, k, draws, seed, pairs, limit)
-        except TooFewWriters as error:
-            refused.append(error)
-    if not drawn:
-        raise refused[0]
-    notes = [f"{error.what}: {error.got}" for error in refused]
-    short = {k: t.short_writers for k, t in drawn.items() if t.short_writers}
-    notes += [f"{k} references: {n} writers have too few genuine signatures and are left out" for k, n in short.items()]
-    return drawn, notes
+    return list(zip(near["signature_a"], near["signature_b"], strict=True))
 
 
-def _common(
-    scored: dict[int, ScoredTrials], figures: dict[int, dict[str, Any]], resamples: int, seed: int
-) -> dict[str, Any]:
-    """EERs over the writers that every column shares: the curves over numbers of references."""
-    shared = set.intersection(*(set(t.writer_id.tolist()) for t in scored.values()))
-    found: dict[str, Any] = {"writers": len(shared), "intervals": {}}
-    for kind, name in SHORT.items():
-        key = f"{name}_eer"
-        found[key], found["intervals"][key] = {}, {}
-        for k, trials in scored.items():
-            if name not in figures[k] or len(shared) < 2:
-                continue
-            rate, interval = figures[k][name]["eer"], figures[k][name]["eer_interval"]
-            if figures[k]["counts"]["writers"] != len(shared):
-                rate, interval = _eer_of_writers(trials, kind, shared, resamples, seed)
-            found[key][str(k)], found["intervals"][key][str(k)] = rate, interval
-    return found
+def _with_rules(protocol: Protocol, references: Sequence[int] | None, draws: int | None) -> Protocol:
+    given = {"references": tuple(references) if references else None, "draws": draws}
+    rules = replace(protocol.trials, **{k: v for k, v in given.items() if v})  # type: ignore[arg-type]
+    if rules.kind == "pairs" and rules.references != (1,):
+        raise BadInput(f"protocol {protocol.name} compares pairs", got=rules.references, expected="one reference")
+    return replace(protocol, trials=rules)
 
 
-def _eer_of_writers(
-    trials: ScoredTrials, kind: TrialKind, writers: set[str], resamples: int, seed: int
-) -> tuple[Any, Any]:
-    """EER in per cent with its interval, over the claimed writers named."""
-    part = trials.where(np.isin(trials.writer_id, sorted(writers)))
-    genuine, forged = written(part, TrialKind.GENUINE), written(part, kind)
-    interval = bootstrap_over_writers(genuine, forged, {"eer": eer_rate}, resamples=resamples, seed=seed)["eer"]
-    distinct = [len(np.unique(part.of(side).query_id)) for side in (TrialKind.GENUINE, kind)]
-    supported = with_resolution(interval, distinct[0], distinct[1])
-    return per_cent(eer_rate(det_curve(genuine.score, forged.score))), in_per_cent(supported)
+def _copy(signatures: pd.DataFrame, protocol: Protocol) -> str:
+    name = protocol.writers.dataset
+    return which_copy(signatures[signatures["writer_id"].str.startswith(f"{name}/")], name) if name else ""
+
+
+def _told(about: dict[str, Any], parts: Control) -> list[str]:
+    """What a reader must know before the first figure."""
+    said = []
+    if about["lane"] == "legacy":
+        said.append("legacy lane: comparison only, no verdict")
+    if about["copy"] == UNVERIFIED:
+        said.append(f"{UNVERIFIED}: the pixels are none of the copies the protocol lists")
+    return said + ([UNKNOWN] if parts.status == "not_run" else [])
 
 
 def _repeated_across_writers(rows: pd.DataFrame) -> list[str]:
@@ -157,13 +208,17 @@ def _unsupported(figures: dict[int, dict[str, Any]]) -> list[str]:
 
 
 def _about(
-    verifier: Any, protocol: Protocol, rows: pd.DataFrame, part: Any, fold: int | None, seed: int, draws: int
+    verifier: Any, protocol: Protocol, rows: pd.DataFrame, part: Any, fold: int | None, seed: int
 ) -> dict[str, Any]:
+    rules = protocol.trials
     return {
         "protocol": protocol.name,
+        "protocol_digest": digest(protocol),
         "title": protocol.title,
-        "part": str(part) if part is not None else protocol.part or None,
+        "development": protocol.development,
+        "part": str(part) if part is not None else protocol.writers.part or None,
         "fold": fold,
+        "lane": lane_of(verifier),
         "datasets": sorted(rows["dataset"].unique()),
         "classification": sorted(rows["classification"].unique()),
         "catalogue_digest": signatures_digest(rows),
@@ -171,8 +226,9 @@ def _about(
         "encoder_id": verifier.encoder_id,
         "provisional_operating_point": verifier.settings.operating_point.provisional,
         "seed": seed,
-        "draws": draws,
-        "bootstrap_resamples": protocol.bootstrap,
+        "trials": rules.kind,
+        "draws": rules.draws,
+        "bootstrap_resamples": protocol.seeds.bootstrap,
         "interval_level": 0.95,
     }
 

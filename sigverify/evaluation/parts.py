@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLD_PARTS = {0: Part.TEST, 1: Part.CALIBRATION}  # of a set in folds; the other folds train
+OTHER_NAMES = {"ssbi_signatures": "ssbi"}  # data sets that are imported under a shorter name than the document's
 
 
 def load_parts() -> pd.DataFrame:
@@ -21,6 +22,8 @@ def load_parts() -> pd.DataFrame:
 
     with files("sigverify.evaluation").joinpath("protocols/writer_parts.csv").open(encoding="utf-8") as file:
         frame = pd.read_csv(file, dtype=str)
+    shorter = frame[frame["dataset"].isin(OTHER_NAMES)]
+    frame = pd.concat([frame, shorter.assign(dataset=shorter["dataset"].map(OTHER_NAMES))], ignore_index=True)
     frame = frame.assign(writer_id=frame["dataset"] + "/" + frame["writer_id"], fold=frame["fold"].astype("Int64"))
     return frame[["writer_id", "part", "fold"]]
 
@@ -50,3 +53,18 @@ def writers_in_part(writer_ids: Iterable[str], part: Part) -> list[str]:
     """Those of the writers that belong to a part, in order."""
     named = named_parts()
     return [writer for writer in writer_ids if part_of(writer, named) is part]
+
+
+def inner_folds(writer_ids: Iterable[str], n: int) -> list[list[str]]:
+    """`n` disjoint folds of training writers for choices, sizes one apart at most; by digest, so for ever the same.
+
+    Of a set in folds, its own folds stay together where they are `n`.
+    """
+    named, writers = named_parts(), sorted(set(writer_ids))
+    own: dict[int | None, list[str]] = {}
+    for writer in writers:
+        own.setdefault(named.get(writer, ("", None))[1], []).append(writer)
+    if None not in own and len(own) == n:
+        return [own[fold] for fold in sorted(own, key=lambda f: f or 0)]
+    shuffled = sorted(writers, key=lambda w: digest({"inner fold": w}, 16))
+    return [sorted(shuffled[start::n]) for start in range(n)]

@@ -1,18 +1,22 @@
-"""Protocols: documents that say whose signatures are measured, with how many references, draws and seeds.
+"""Protocols: documents that say whose signatures are measured, against what, with what training, draws and seeds.
 
-They lie in ``protocols/*.json``. A protocol never trains; "part" and "fold" name writers of ``writer_parts.csv``
-(evaluation.parts), so that training, calibration and test writers are the same everywhere.
+They lie in ``protocols/*.json``; what a data set must hold lies in ``protocols/sets/*.json`` (evaluation.known_sets).
+"part" and "fold" name writers of ``writer_parts.csv`` (evaluation.parts), so that training, calibration and test
+writers are the same everywhere; evaluation.splits says who is who.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from sigverify.config import from_dict
-from sigverify.errors import BadInput, NotFound, TooFewWriters
+from sigverify.config import Policy, from_dict
+from sigverify.errors import BadInput, BadSettings, NotFound
+from sigverify.evaluation.known_sets import check_set
 from sigverify.evaluation.parts import named_parts, part_of
 from sigverify.records import Part
 
@@ -23,21 +27,71 @@ FOLDER = resources.files("sigverify.evaluation") / "protocols"
 
 
 @dataclass(frozen=True)
+class MeasuredWriters:
+    """Whose signatures are measured. Empty `dataset` means any; `count` 0 means any number."""
+
+    dataset: str = ""  # of writer_parts.csv; "" = whatever the catalogue holds
+    part: str = ""  # the part measured unless another is asked for; "" = all writers
+    count: int = 0  # how many writers the measured part must have
+    folds: int = 0  # > 0: fold k tests, fold k + 1 calibrates, the others train
+    inner_folds: int = 0  # > 0: the same with folds of the training part only, for choices; never test writers
+
+
+@dataclass(frozen=True)
+class TrainingSources:
+    """What a verifier that is trained for this protocol learns from; none: nothing is trained."""
+
+    datasets: tuple[str, ...] = ()
+    synthetic_writers: int = 0  # drawn and mixed in
+    synthetic_seed: int = 21
+
+
+@dataclass(frozen=True)
+class TrialRules:
+    """drawn: random sets of references; pairs: every pair of a writer, or so many drawn ones (evaluation.pairwise)."""
+
+    kind: Literal["drawn", "pairs"] = "drawn"
+    references: tuple[int, ...] = (1, 3, 5, 8, 10)
+    draws: int = 20  # of references, a writer
+    genuine_pairs: int = 0  # a writer; 0 = all
+    skilled_pairs: int = 0
+    random_per_draw: int = 0  # random forgeries a draw; 0 = one of each other writer
+    near_duplicates: Literal["never reference and query"] = "never reference and query"
+
+
+@dataclass(frozen=True)
+class Seeds:
+    runs: tuple[int, ...] = (0,)  # one training and one drawing of trials each
+    bootstrap: int = 1000  # resamples of writers
+
+
+@dataclass(frozen=True)
 class Protocol:
-    """One document. Empty `dataset` means any; `writers` 0 means any number."""
+    """One document. `policies`: thresholds are frozen on calibration writers for these (evaluation.deployment)."""
 
     name: str
     title: str
-    dataset: str = ""  # of writer_parts.csv; "" = whatever the catalogue holds
-    part: str = ""  # the part measured unless another is asked for; "" = all writers
-    folds: int = 0  # > 0: the set is measured fold by fold, writers of a fold together
-    writers: int = 0  # how many the measured part must have
-    references: tuple[int, ...] = (1, 3, 5, 10)
-    draws: int = 20  # of references, a writer
-    random_per_draw: int = 0  # random forgeries a draw; 0 = one of each other writer
-    bootstrap: int = 1000  # resamples of writers
-    near_duplicates: str = "never reference and query"
+    writers: MeasuredWriters = field(default_factory=MeasuredWriters)
+    training: TrainingSources = field(default_factory=TrainingSources)
+    trials: TrialRules = field(default_factory=TrialRules)
+    policies: tuple[Policy, ...] = ()
+    seeds: Seeds = field(default_factory=Seeds)
     note: str = ""
+
+    @property
+    def development(self) -> bool:
+        """Measures inner folds of training writers only: what choices are made with."""
+        return self.writers.inner_folds > 0
+
+    @property
+    def crosses(self) -> bool:
+        """Trained on other sets than the one it is measured on."""
+        return bool(self.training.datasets) and self.writers.dataset not in self.training.datasets
+
+    @property
+    def in_folds(self) -> int:
+        """How many folds are trained and measured apart; 0 where there is one split."""
+        return 0 if self.crosses else self.writers.inner_folds or self.writers.folds
 
 
 def protocol_names() -> list[str]:
@@ -45,13 +99,30 @@ def protocol_names() -> list[str]:
     return sorted(p.name.removesuffix(".json") for p in FOLDER.iterdir() if p.name.endswith(".json"))
 
 
-def load_protocol(name: str) -> Protocol:
-    """The protocol `name`. Raises NotFound with the names there are, BadSettings for a document that is wrong."""
-    document = FOLDER / f"{name}.json"
-    if name not in protocol_names():
+def load_protocol(name: str | Path | Protocol) -> Protocol:
+    """The protocol `name`, or the one in a JSON file of yours.
+
+    Raises NotFound with the names there are, BadSettings for a document that is wrong (unknown keys among it).
+    """
+    if isinstance(name, Protocol):
+        return name
+    own = Path(name)
+    if own.suffix == ".json" and own.is_file():
+        return _built(own.name, own.read_text(encoding="utf-8"))
+    if str(name) not in protocol_names():
         raise NotFound("no such protocol", got=name, expected=", ".join(protocol_names()))
-    values: dict[str, Any] = json.loads(document.read_text(encoding="utf-8"))
-    return from_dict(Protocol, values)
+    return _built(str(name), (FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _built(name: str, text: str) -> Protocol:
+    try:
+        values: Mapping[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise BadSettings(f"protocol {name} is not JSON", got=str(error)) from error
+    held = from_dict(Protocol, dict(values))
+    if held.trials.kind == "pairs" and held.trials.references != (1,):
+        raise BadSettings(f"protocol {name} compares pairs", got=held.trials.references, expected="references [1]")
+    return held
 
 
 def select_signatures(
@@ -63,38 +134,35 @@ def select_signatures(
 ) -> pd.DataFrame:
     """The rows of `signatures` whose writers the protocol measures, or `part`, `fold` or `writer_ids` of them.
 
-    Raises BadInput where no writer is left, TooFewWriters where the part lacks or exceeds the protocol's writers.
+    Raises BadInput where no writer is left; TooFewWriters or Mismatch where the catalogue does not hold the whole set
+    of a protocol that names one (not with `writer_ids` or a `part` of your own).
     """
-    rows = signatures
-    if protocol.dataset:
-        rows = rows[rows["writer_id"].str.startswith(f"{protocol.dataset}/")]
-    wanted = str(part) if part is not None else protocol.part
-    if writer_ids is not None:
-        rows = rows[rows["writer_id"].isin(set(writer_ids))]
-    elif wanted or fold is not None:
-        rows = _of_part(rows, wanted, fold)
+    from sigverify.evaluation.splits import measured_writers
+
+    rows, dataset = signatures, protocol.writers.dataset
+    if dataset:
+        rows = rows[rows["writer_id"].str.startswith(f"{dataset}/")]
     if rows.empty:
-        asked = ", ".join(f"{k} {v}" for k, v in (("part", wanted), ("fold", fold)) if v not in ("", None))
-        raise BadInput(
-            f"no signatures for protocol {protocol.name}" + (f" ({asked})" if asked else ""),
-            got=", ".join(sorted({w.rsplit("/", 1)[0] for w in signatures["writer_id"]})[:5]) or "an empty catalogue",
-            next=f"import {protocol.dataset or 'labelled signatures'} first, under the name the protocol gives it",
-        )
-    as_stated = writer_ids is None and fold is None and (part is None or str(part) == protocol.part)
-    found = rows["writer_id"].nunique()
-    if as_stated and protocol.writers and found != protocol.writers:
-        raise TooFewWriters(
-            f"the catalogue does not hold the writers of protocol {protocol.name}",
-            got=f"{found} writers",
-            expected=f"{protocol.writers}",
-            next="import the whole set, or use protocol open",
-        )
+        raise _nobody(signatures, protocol, "")
+    if writer_ids is not None:
+        wanted = set(writer_ids)
+    elif part is not None:
+        named = named_parts()
+        wanted = {w for w in rows["writer_id"].unique() if part_of(w, named) == str(part)}
+        wanted = {w for w in wanted if fold is None or named.get(w, ("", None))[1] == fold}
+    else:
+        check_set(rows, dataset)
+        wanted = measured_writers(protocol, rows["writer_id"].unique(), fold)
+    rows = rows[rows["writer_id"].isin(wanted)]
+    if rows.empty:
+        asked = ", ".join(f"{k} {v}" for k, v in (("part", part), ("fold", fold)) if v is not None)
+        raise _nobody(signatures, protocol, asked)
     return rows
 
 
-def _of_part(rows: pd.DataFrame, part: str, fold: int | None) -> pd.DataFrame:
-    named = named_parts()
-    held = {w for w in rows["writer_id"].unique() if not part or part_of(w, named) == part}
-    if fold is not None:
-        held = {w for w in held if w in named and named[w][1] == fold}
-    return rows[rows["writer_id"].isin(held)]
+def _nobody(signatures: pd.DataFrame, protocol: Protocol, asked: str) -> BadInput:
+    return BadInput(
+        f"no signatures for protocol {protocol.name}" + (f" ({asked})" if asked else ""),
+        got=", ".join(sorted({w.rsplit("/", 1)[0] for w in signatures["writer_id"]})[:5]) or "an empty catalogue",
+        next=f"import {protocol.writers.dataset or 'labelled signatures'} first, under the name the protocol gives it",
+    )

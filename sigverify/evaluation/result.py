@@ -14,6 +14,7 @@ from sigverify.scoring.scored_trials import ScoredTrials
 if TYPE_CHECKING:
     import pandas as pd
 
+COMPARISON = "comparison only"  # a figure of the legacy lane carries no verdict
 SCORES, RESULTS = "scores.parquet", "benchmark.json"
 SHOWN = {  # key of the JSON's top level -> where evaluation.figures keeps it
     "skilled_eer": ("skilled", "eer"),
@@ -41,11 +42,16 @@ class BenchmarkResult:
     controls: tuple[Control, ...]
     notes: tuple[str, ...] = ()
     scored: dict[int, ScoredTrials] = field(default_factory=dict, repr=False)
+    calibration: dict[int, ScoredTrials] = field(default_factory=dict, repr=False)  # that thresholds were frozen on
+    deployment: dict[int, dict[str, Any]] = field(default_factory=dict)  # evaluation.deployment, by references
+    folds: tuple[dict[str, Any], ...] = ()  # what was pooled, fold by fold
+    spread: dict[str, Any] = field(default_factory=dict)  # over seeds
 
     @property
     def status(self) -> str:
-        """refused, invalid, warning or valid: the worst of the controls."""
-        return verdict(self.controls)
+        """refused, invalid, warning or valid: the worst of the controls; in the legacy lane "comparison only"."""
+        worst = verdict(self.controls)
+        return COMPARISON if self.about.get("lane") == "legacy" and worst != "refused" else worst
 
     def values(self) -> dict[str, Any]:
         """Everything but the trials as builtins; rates in per cent, numbers of references as text."""
@@ -62,6 +68,9 @@ class BenchmarkResult:
                 "controls": {c.name: {"status": c.status, "reasons": c.reasons, **c.numbers} for c in self.controls},
                 "common_writers": self.common,
                 "figures": self.figures,
+                "deployment": self.deployment,
+                "folds": self.folds,
+                "spread": self.spread,
                 "notes": self.notes,
             }
         )

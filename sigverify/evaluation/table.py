@@ -33,8 +33,37 @@ def as_text(result: BenchmarkResult) -> str:
         f"failures to acquire {failures}"
     )
     notes = [f"  {note}" for note in result.notes]
+    lines += [*_frozen(result), *_apart(result)]
     verdict = [f"verdict: {result.status}", *controls, counted]
     return "\n".join([head, "", *lines, "", *verdict, *(["notes:", *notes] if notes else [])])
+
+
+def _frozen(result: BenchmarkResult) -> list[str]:
+    """Thresholds frozen on calibration writers: one line a policy and number of references."""
+    lines = []
+    for k, policies in result.deployment.items():
+        for name, found in policies.items():
+            ratios = [f"{n[4:-11]} {_ratio(found, n)} x nominal" for n in found if n.endswith("_to_nominal")]
+            rates = [f"{n} {_with_interval(found[n], found[f'{n}_interval'])} %" for n in ("frr", "far_skilled")]
+            cost = f"FRR {_ratio(found, 'frr_cost')} x that at the own threshold"
+            lines.append(f"  {name}, {k} references: {', '.join([*rates, *ratios, cost])}")
+    return ["", "thresholds frozen on calibration writers:", *lines] if lines else []
+
+
+def _ratio(found: dict[str, Any], name: str) -> str:
+    return "-" if found[name] is None else _with_interval(found[name], found[f"{name}_interval"])
+
+
+def _apart(result: BenchmarkResult) -> list[str]:
+    """Folds, and the spread over seeds."""
+    lines = []
+    for fold in result.folds:
+        rates = "; ".join(f"{k}: {v:.2f}" for k, v in fold["skilled_eer"].items() if v is not None)
+        lines.append(f"  fold {fold['fold']}, {fold['writers']} writers: skilled EER % by references {rates}")
+    for k, found in result.spread.get("skilled_eer", {}).items():
+        said = f"{found['mean']:.2f} +- {found['sd']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
+        lines.append(f"  {len(result.spread['seeds'])} seeds, {k} references: skilled EER % {said}")
+    return ["", "folds and seeds:", *lines] if lines else []
 
 
 def _row(k: int, found: dict[str, Any]) -> list[str]:
@@ -46,7 +75,9 @@ def _row(k: int, found: dict[str, Any]) -> list[str]:
     return cells
 
 
-def _with_interval(value: float, interval: list[float | None] | None) -> str:
+def _with_interval(value: float | None, interval: list[float | None] | None) -> str:
+    if value is None:
+        return "-"
     if not interval or None in interval:
         return f"{value:.2f}"
     return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"

@@ -9,19 +9,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from sigverify.errors import BadInput, BadTable, TooFewWriters
-from sigverify.records import Ints, Label, TrialKind
+from sigverify.errors import BadInput, TooFewWriters
+from sigverify.evaluation.signature_pool import SignaturePool, Strings
+from sigverify.records import Ints, TrialKind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Strings = npt.NDArray[np.str_]
-COLUMNS = ("signature_id", "writer_id", "label", "duplicate_of")
 QUERIES_LEFT = 2  # a writer needs this many genuine signatures beyond the references
 
 
@@ -84,7 +82,7 @@ def draw_trials(
     """
     if n_references < 1 or draws < 1:
         raise BadInput("trials need at least one reference and one draw", got=f"{n_references} and {draws}")
-    pool = _Pool(signatures, near_duplicates)
+    pool = SignaturePool(signatures, near_duplicates)
     wanted = None if writer_ids is None else set(writer_ids)
     claimed = [w for w in pool.writers if wanted is None or w in wanted]
     usable = [w for w in claimed if len(pool.genuine[w]) >= n_references + QUERIES_LEFT]
@@ -99,35 +97,6 @@ def draw_trials(
     return _assembled(pool, blocks, n_references, draws, usable, len(claimed) - len(usable))
 
 
-class _Pool:
-    """The distinct signatures, by writer."""
-
-    def __init__(self, signatures: pd.DataFrame, near_duplicates: Iterable[tuple[str, str]]) -> None:
-        missing = [c for c in COLUMNS if c not in signatures.columns]
-        if missing:
-            raise BadTable("the signatures lack columns", got=", ".join(missing), expected=", ".join(COLUMNS))
-        unknown = sorted(set(signatures["label"]) - {label.value for label in Label})
-        if unknown:
-            raise BadTable("signatures without a known label", got=unknown, expected=[label.value for label in Label])
-        kept = signatures[signatures["duplicate_of"].isna()].sort_values("signature_id", kind="stable")
-        self.removed = len(signatures) - len(kept)
-        self.signature_id, self.writer_id, self.label = (kept[c].to_numpy(str) for c in COLUMNS[:3])
-        is_genuine = self.label == Label.GENUINE.value
-        self.writers: list[str] = sorted(set(self.writer_id[is_genuine].tolist()))
-        self.genuine = _by_writer(self.writer_id, is_genuine, self.writers)
-        self.skilled = _by_writer(self.writer_id, ~is_genuine, self.writers)
-        self.near = self._near(near_duplicates)
-
-    def _near(self, pairs: Iterable[tuple[str, str]]) -> dict[int, set[int]]:
-        place = {name: i for i, name in enumerate(self.signature_id.tolist())}
-        near: dict[int, set[int]] = {}
-        for one, other in pairs:
-            if one in place and other in place:
-                near.setdefault(place[one], set()).add(place[other])
-                near.setdefault(place[other], set()).add(place[one])
-        return near
-
-
 @dataclass(frozen=True)
 class _Block:
     """One draw: its references and its queries by kind, and how many near copies had to stay out."""
@@ -137,7 +106,7 @@ class _Block:
     left_out: int
 
 
-def _draw(pool: _Pool, writer: str, draw: int, k: int, seed: int, random_per_draw: int | None) -> _Block:
+def _draw(pool: SignaturePool, writer: str, draw: int, k: int, seed: int, random_per_draw: int | None) -> _Block:
     rng = np.random.default_rng([seed, zlib.crc32(writer.encode()), draw])
     shuffled = rng.permutation(pool.genuine[writer])
     references = shuffled[:k]
@@ -154,7 +123,7 @@ def _draw(pool: _Pool, writer: str, draw: int, k: int, seed: int, random_per_dra
     return _Block(references, kept, left_out)
 
 
-def _random_forgeries(pool: _Pool, writer: str, rng: np.random.Generator, limit: int | None) -> Ints:
+def _random_forgeries(pool: SignaturePool, writer: str, rng: np.random.Generator, limit: int | None) -> Ints:
     """One genuine signature of each other writer, or of `limit` of them."""
     others = [w for w in pool.writers if w != writer]
     if limit is not None and limit < len(others):
@@ -164,7 +133,7 @@ def _random_forgeries(pool: _Pool, writer: str, rng: np.random.Generator, limit:
     return np.array([own[int(share * len(own))] for own, share in zip(held, shares, strict=True)], np.int64)
 
 
-def _assembled(pool: _Pool, blocks: list[_Block], k: int, draws: int, usable: list[str], short: int) -> Trials:
+def _assembled(pool: SignaturePool, blocks: list[_Block], k: int, draws: int, usable: list[str], short: int) -> Trials:
     query, template, kind = [], [], []
     for position, block in enumerate(blocks):
         for name, found in block.queries.items():
@@ -186,12 +155,3 @@ def _assembled(pool: _Pool, blocks: list[_Block], k: int, draws: int, usable: li
         near_copies_left_out=sum(b.left_out for b in blocks),
         short_writers=short,
     )
-
-
-def _by_writer(writer_id: Strings, kept: npt.NDArray[Any], writers: list[str]) -> dict[str, Ints]:
-    """Positions of the kept signatures of each writer, ascending."""
-    held: dict[str, list[int]] = {w: [] for w in writers}
-    for i in np.flatnonzero(kept).tolist():
-        if str(writer_id[i]) in held:
-            held[str(writer_id[i])].append(i)
-    return {w: np.array(found, np.int64) for w, found in held.items()}

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sigverify.errors import BadInput, BadTable, NotFound, TooFewWriters
-from sigverify.evaluation.protocols import load_protocol, protocol_names, select_signatures
+from sigverify.errors import BadInput, BadTable, TooFewWriters
 from sigverify.evaluation.trials import draw_trials
 
 
@@ -116,32 +115,3 @@ def test_bad_input_names_what_is_missing():
         draw_trials(table().assign(label="forged"), 1)
     with pytest.raises(BadInput, match="at least one"):
         draw_trials(table(), 0)
-
-
-def test_every_protocol_document_loads_and_none_is_unknown():
-    assert {"open", "cedar-5fold", "bhsig260-bengali", "bhsig260-hindi"} <= set(protocol_names())
-    for name in protocol_names():
-        assert load_protocol(name).name == name
-    with pytest.raises(NotFound, match="cedar-5fold"):
-        load_protocol("cedar")
-
-
-def test_a_protocol_measures_its_own_writers_only():
-    bengali = table(1).assign(writer_id="bhsig260_bengali/b001")  # a test writer
-    train = table(1).assign(writer_id="bhsig260_bengali/b003")
-    rows = pd.concat([bengali, train])
-    protocol = load_protocol("bhsig260-bengali")
-    with pytest.raises(TooFewWriters, match="got 1 writers"):
-        select_signatures(rows, protocol)
-    assert set(select_signatures(rows, protocol, part="train").writer_id) == {"bhsig260_bengali/b003"}
-    with pytest.raises(BadInput, match="import cedar"):
-        select_signatures(rows, load_protocol("cedar-5fold"))
-
-
-def test_folds_of_cedar_are_disjoint_and_complete():
-    rows = pd.concat([table(1).assign(writer_id=f"cedar/{w:03d}") for w in range(1, 56)])
-    protocol = load_protocol("cedar-5fold")
-    folds = [set(select_signatures(rows, protocol, fold=f).writer_id) for f in range(5)]
-    assert [len(f) for f in folds] == [11] * 5
-    assert len(set().union(*folds)) == 55
-    assert set(select_signatures(rows, load_protocol("open"), part="test").writer_id) == folds[0]
