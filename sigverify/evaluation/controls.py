@@ -1,7 +1,8 @@
 """The controls printed beside every figure: what a verdict of valid, warning or invalid rests on.
 
-1 nuisance without references (evaluation.nuisance), 3 wrong reference (evaluation.wrong_reference), 5 order: skilled
-forgeries must not be easier than random ones. A figure is invalid when 1 or 3 is, and a warning when 3 or 5 warns.
+1 nuisance without references (evaluation.nuisance), 2 nuisance with references (nuisance_references, stroke_redraw),
+3 wrong reference (wrong_reference), 4 reference-free classifier (reference_free), 5 order: skilled forgeries must not
+be easier than random ones, 6 stress (stress). 1 to 4 make a figure invalid, 5 and 6 warn.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ from sigverify.evaluation.embedded import Embedded, Progress
 from sigverify.evaluation.intervals import WrittenScores, bootstrap_draws, percentile_interval
 from sigverify.evaluation.metrics import eer_rate
 from sigverify.evaluation.network_input import NUISANCES, SHAPES
-from sigverify.evaluation.nuisance import SMALLEST_EER, Expected, Probe, nuisance_probe
+from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
+from sigverify.evaluation.nuisance_references import nuisance_reference_control
+from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, raw_findings
+from sigverify.evaluation.reference_free import reference_free_control
 from sigverify.evaluation.scoring_trials import rows_of, written
+from sigverify.evaluation.stress import stress_control
+from sigverify.evaluation.stroke_redraw import redrawn_embeddings, stroke_redraw_control
 from sigverify.evaluation.trials import Trials
 from sigverify.evaluation.wrong_reference import (
     Sides,
@@ -78,17 +84,44 @@ def run_controls(
         return tuple(Control(name, "not_run", ("no skilled forgeries in these data",)) for name in NEED_FORGERIES)
     point: OperatingPoint = verifier.settings.operating_point
     accept = thresholds_for(point, k).accept if point.thresholds else None
-    most = point.policy.max_far_random
+    most, seed = point.policy.max_far_random, asked.seed
+    raw = raw_findings(embedded, expected_of(embedded) if asked.expected_raw is None else asked.expected_raw, seed)
+    near = store.near_duplicates()
+    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    again: list[Control] = []
+    if asked.level == "all":
+        again.append(_redrawn(store, verifier, trials, scored, embedded, asked, say))
+        again.append(stress_control(store, verifier, trials[k], embedded, seed, asked.workers, say))
+    say("controls", 0.5)
     return (
-        nuisance_control(embedded, "input", asked.seed),
-        nuisance_control(embedded, "scan", asked.seed),
-        reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, most, asked.seed),
-        order_control(scored[k], seed=asked.seed),
+        nuisance_control(embedded, "input", seed, raw),
+        nuisance_control(embedded, "scan", seed, raw),
+        nuisance_reference_control(embedded, pairs, seed, again[0] if again else None),
+        reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, most, seed),
+        reference_free_control(embedded, scored[k], seed),
+        order_control(scored[k], seed=seed),
+        *again[1:],
     )
 
 
-def nuisance_control(embedded: Embedded, of: str, seed: int = 0) -> Control:
-    """Control 1 on the network's own input (`of` = "input", gated) or on the scans (`of` = "scan", reported)."""
+def _redrawn(
+    store: Store,
+    verifier: Any,
+    trials: dict[int, Trials],
+    scored: dict[int, ScoredTrials],
+    embedded: Embedded,
+    asked: ControlSettings,
+    say: Progress,
+) -> Control:
+    vectors = redrawn_embeddings(store, verifier, embedded, asked.seed, asked.workers, say)
+    return stroke_redraw_control(verifier.scorer, vectors, embedded, trials, scored, asked.seed)
+
+
+def nuisance_control(embedded: Embedded, of: str, seed: int = 0, raw: tuple[RawFinding, ...] = ()) -> Control:
+    """Control 1 on the network's own input (`of` = "input", gated) or on the scans (`of` = "scan", reported).
+
+    A probe that passes the input but missed what is known of the raw scans (`raw`) is unproven.
+    """
     name = f"nuisance_without_references_{of}"
     table = embedded.input if of == "input" else embedded.scan
     rows = embedded.signatures
@@ -102,9 +135,14 @@ def nuisance_control(embedded: Embedded, of: str, seed: int = 0) -> Control:
         shape = nuisance_probe(table.loc[both, shapes].to_numpy(), shapes, *sample) if shapes else None
     except TooFewWriters as error:
         return Control(name, "not_run", (str(error),))
-    status = "reported" if of == "scan" else "valid" if probe.valid else "invalid"
-    found = f"a probe without references reaches EER {probe.eer:.1%}, less than {SMALLEST_EER:.0%}"
-    return Control(name, status, (found,) if status == "invalid" else (), _probe_numbers(probe, shape))
+    numbers = _probe_numbers(probe, shape) | _raw_numbers(raw)
+    if of == "scan":
+        return Control(name, "reported", (), numbers)
+    if not probe.valid:
+        found = f"a probe without references reaches EER {probe.eer:.1%}, less than {SMALLEST_EER:.0%}"
+        return Control(name, "invalid", (found,), numbers)
+    missed = tuple(finding.in_words() for finding in raw if finding.missed)
+    return Control(name, "unproven" if missed else "valid", missed, numbers)
 
 
 def reference_control(
@@ -159,6 +197,13 @@ def _probe_numbers(probe: Probe, shape: Probe | None) -> dict[str, Any]:
         numbers["shape_eer_not_gated"] = round(100 * shape.eer, 2)
         numbers["shape_single_eer"] = {name: round(100 * rate, 2) for name, rate in shape.single.items()}
     return numbers
+
+
+def _raw_numbers(raw: tuple[RawFinding, ...]) -> dict[str, Any]:
+    if not raw:
+        return {}
+    both = {" and ".join(f.numbers): {"known": 100 * f.expected, "found": round(100 * f.found, 2)} for f in raw}
+    return {"known_of_raw_scans": both}
 
 
 def _reference_numbers(found: WrongReference, trials: Trials, n: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ The same probe on the raw scans is reported beside it, ungated: what the sets wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from sigverify.evaluation.probing import OUTER, Numbers, held_out
 
 SMALLEST_EER = 0.35
 RESAMPLES = 500
-Expected = Mapping[tuple[str, ...], float]  # numbers of a scan -> the EER (share) that a probe on them must find
 
 
 @dataclass(frozen=True)

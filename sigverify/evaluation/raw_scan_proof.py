@@ -1,0 +1,70 @@
+"""Does control 1's probe see anything at all? On the raw scans of a published set it must find what is known of it.
+
+A probe that passes a network's input because it is blind proves nothing. On the published sets, plain numbers of the
+raw scan are known to separate genuine from forged; a probe that misses them by more than 3 points does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sigverify.errors import TooFewWriters
+from sigverify.evaluation.embedded import Embedded
+from sigverify.evaluation.intervals import Interval
+from sigverify.evaluation.nuisance import nuisance_probe
+from sigverify.records import Label
+
+Expected = Mapping[tuple[str, ...], float]  # numbers of a scan -> the EER (share) that a probe on them must find
+GEOMETRY = ("ink_fraction", "crop_height_px", "crop_width_px", "aspect", "stroke_width_px")  # of the binarised scan
+KNOWN: dict[str, Expected] = {  # data set -> what this project measured on the whole of it
+    "cedar": {("paper_level",): 0.0},
+    "bhsig260_hindi": {GEOMETRY: 0.248},
+}  # BHSig260 Bengali's cue is the size of the original canvas, which copies of 640 px no longer show
+MARGIN = 0.03
+
+
+@dataclass(frozen=True)
+class RawFinding:
+    """What a probe on `numbers` of the raw scans found, and what it should have found (EERs as shares)."""
+
+    numbers: tuple[str, ...]
+    expected: float
+    found: float
+    interval: Interval
+
+    @property
+    def missed(self) -> bool:
+        """Even the lower end of the interval is more than 3 points above what is there to be found."""
+        return self.interval.low > self.expected + MARGIN
+
+    def in_words(self) -> str:
+        return (
+            f"on the raw scans a probe on {' and '.join(self.numbers)} finds EER {self.found:.1%} where "
+            f"{self.expected:.1%} is known: this probe is too weak to prove anything"
+        )
+
+
+def expected_of(embedded: Embedded) -> Expected:
+    """What is known of the raw scans of the catalogue's data set; empty for an unknown or a mixed one."""
+    rows = embedded.signatures
+    names = sorted(rows["dataset"].unique()) if "dataset" in rows else []
+    return KNOWN.get(names[0], {}) if len(names) == 1 else {}
+
+
+def raw_findings(embedded: Embedded, expected: Expected, seed: int = 0) -> tuple[RawFinding, ...]:
+    """Probe the raw scans for each of `expected` whose numbers were measured; none with too few writers."""
+    rows = embedded.signatures
+    genuine = (rows["label"] == Label.GENUINE.value).to_numpy()
+    both = rows["writer_id"].isin(set(rows.loc[~genuine, "writer_id"])).to_numpy()
+    found = []
+    for numbers, rate in expected.items():
+        if not set(numbers) <= set(embedded.scan.columns):
+            continue
+        table = embedded.scan.loc[both, list(numbers)].to_numpy()
+        try:
+            probe = nuisance_probe(table, numbers, genuine[both], rows.loc[both, "writer_id"], seed)
+        except TooFewWriters:
+            return ()
+        found.append(RawFinding(numbers, rate, probe.eer, probe.interval))
+    return tuple(found)
