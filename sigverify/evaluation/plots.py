@@ -34,6 +34,7 @@ KINDS = {
 }
 LINES = ("solid", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1.2, 1)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)))
 LABEL_SHARE = 0.09  # of the score axis that one word above it needs
+LEGEND_ABOVE = 15.0  # EER in per cent below which curves leave the upper right corner of a DET plot free
 TICKS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -46,18 +47,26 @@ STYLE: dict[Any, Any] = {
 def save_plots(result: BenchmarkResult, folder: Path) -> list[Path]:
     """Write det.png, eer_by_references.png and scores_<k>.png for each number of references; returns their paths."""
     made = []
+    for name, figure in figures_of(result).items():
+        made.append(folder / f"{name}.png")
+        with _style():
+            figure.savefig(made[-1], bbox_inches="tight", facecolor="white")
+    return made
+
+
+def figures_of(result: BenchmarkResult) -> dict[str, Figure]:
+    """{name: figure} of every plot a result allows: det, eer_by_references, scores_<k>."""
     about = f"{result.about['verifier_version']}  ·  {', '.join(result.about['datasets'])}"
+    figures: dict[str, Figure] = {}
     with _style():
-        figures = {"det": det_figure(result, about)}
+        if any(_has(result, kind) for kind in KINDS if kind is not TrialKind.GENUINE):
+            figures["det"] = det_figure(result, about)
         if result.common["skilled_eer"]:
             figures["eer_by_references"] = references_figure(result, about)
         for k, scored in result.scored.items():
             own = result.figures[k].get("at_own_thresholds", {})
             figures[f"scores_{k:02d}"] = scores_figure(scored, own, f"{about}  ·  {_references(k)}")
-        for name, figure in figures.items():
-            made.append(folder / f"{name}.png")
-            figure.savefig(made[-1], bbox_inches="tight", facecolor="white")
-    return made
+    return figures
 
 
 def det_figure(result: BenchmarkResult, about: str) -> Figure:
@@ -72,7 +81,9 @@ def det_figure(result: BenchmarkResult, about: str) -> Figure:
             curve = det_curve(scored.of(TrialKind.GENUINE).score, scored.of(kind).score)
             rate = result.figures[k][short]["eer"]
             _det_line(axis, curve, colour, line, f"{_references(k)}, EER {rate:.1f} %")
-        _deviate_axes(axis, f"far_{short}: {short} forgeries accepted (%)")
+        worst = max(found[short]["eer"] for found in result.figures.values())
+        corner = "upper right" if worst < LEGEND_ABOVE else "lower left"
+        _deviate_axes(axis, f"far_{short}: {short} forgeries accepted (%)", corner)
         axis.set_title(f"{short.capitalize()} forgeries")
     figure.suptitle(about, x=0.01, ha="left", fontsize=9, color="#666666")
     return figure
@@ -80,7 +91,7 @@ def det_figure(result: BenchmarkResult, about: str) -> Figure:
 
 def scores_figure(scored: ScoredTrials, own: dict[str, Any], about: str) -> Figure:
     """Score histograms by kind of trial, each with unit area, and the verifier's own thresholds with the refer band."""
-    figure = _figure(8.2, 4.2)
+    figure = _figure(6.4, 4.4)
     axis = figure.subplots()
     low, high = np.quantile(scored.score, [0.0005, 0.9995])
     bins = np.linspace(low, high, 81)
@@ -96,7 +107,7 @@ def scores_figure(scored: ScoredTrials, own: dict[str, Any], about: str) -> Figu
     axis.set(xlabel="score (higher is more genuine)", ylabel="density", xlim=(low, high))
     axis.set_yticks([])
     axis.set_ylim(0, axis.get_ylim()[1] * 1.12)
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=9, columnspacing=1.2)
     axis.set_title(about, fontsize=9, fontweight="normal", color="#666666", pad=18 if own else 6)
     return figure
 
@@ -138,7 +149,8 @@ def _det_line(axis: Axes, curve: Curve, colour: str, line: Any, label: str) -> N
     axis.plot(far[inside], frr[inside], color=colour, linewidth=2, linestyle=line, label=label)
 
 
-def _deviate_axes(axis: Axes, xlabel: str) -> None:
+def _deviate_axes(axis: Axes, xlabel: str, corner: str) -> None:
+    """`corner` is where the legend hides no curve."""
     place, names = _deviate(np.array(TICKS)), [f"{100 * t:g}" for t in TICKS]
     limits = _deviate(np.array([TICKS[0] / 1.5, 0.85]))
     axis.plot(limits, limits, color="#999999", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -147,7 +159,7 @@ def _deviate_axes(axis: Axes, xlabel: str) -> None:
     axis.set_yticks(place, names)
     axis.tick_params(length=0)
     box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1}
-    axis.legend(loc="upper right", fontsize=9, handlelength=3, **box)
+    axis.legend(loc=corner, fontsize=9, handlelength=3, **box)
 
 
 def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: float) -> None:
@@ -193,7 +205,7 @@ def _error_line(
     style: dict[str, Any] = {"capsize": 4, "linewidth": 1.8, "elinewidth": 1.4, "markersize": 6}
     axis.errorbar(x, y, yerr=spread, color=colour, marker=marker, **style)
     beside: dict[str, Any] = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
-    axis.annotate(f"{name}\n{y[-1]:.1f} %", (x[-1], y[-1]), color=colour, **beside)
+    axis.annotate(f"{name} {y[-1]:.1f} %", (x[-1], y[-1]), color=colour, **beside)
 
 
 def _has(result: BenchmarkResult, kind: TrialKind) -> bool:

@@ -1,0 +1,215 @@
+"""The page as a reader and a browser get it: figures beside the record, controls in words, nothing loaded, no leaks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from sigverify.config import OperatingPoint
+from sigverify.errors import BadInput
+from sigverify.evaluation.control import Control
+from sigverify.evaluation.embedded import embed_signatures
+from sigverify.evaluation.figures import measure
+from sigverify.evaluation.metrics import eer
+from sigverify.evaluation.result import BenchmarkResult
+from sigverify.evaluation.scoring_trials import score_trials
+from sigverify.evaluation.trials import draw_trials
+from sigverify.measurement.baselines import SKELETON, train_baseline
+from sigverify.measurement.control_words import control_words
+from sigverify.measurement.headline import headline_rows, spreads
+from sigverify.measurement.page import write_page
+from sigverify.measurement.per_writer import writer_errors
+from sigverify.measurement.provenance import commit
+from sigverify.records import Pictures, TrialKind
+from sigverify.storage.store import Store
+from tests.measurement.planted import planted_catalogue
+
+CHROMIUM = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
+HOSTILE = "<img src=x onerror=alert(1)>\"'{{7777*7777}}"
+CONTROLS = (
+    Control("parts", "valid", (), {"writers_in_two_parts": 0}),
+    Control(
+        "nuisance_without_references_input", "invalid", ("a probe without references reaches EER 12.0%",),
+        {"eer": 12.0, "interval": [8.0, 17.5], "single_number_eer": {"stroke_width_px": 13.5, "ink_mean": 44.0}},
+    ),
+    Control("wrong_reference", "valid", (), {"auc_wrong": 0.512, "auc_wrong_interval": [0.49, 0.53], "auc_right": 0.9}),
+)  # fmt: skip
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, and the text between."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def images(self, alt):
+        return [a for t, a in self.tags if t == "img" and a["alt"].startswith(alt)]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return planted_catalogue(tmp_path_factory.mktemp("page"), writers=8, cue="pen")
+
+
+@pytest.fixture(scope="module")
+def result(store):
+    """A real system's trials on planted signatures, measured with few resamples; controls as they might be."""
+    baseline = train_baseline(store, "hog", sorted(store.signatures().writer_id.unique())[:3], SKELETON, workers=0)
+    held = embed_signatures(store, baseline, store.signatures(), workers=0)
+    ids = held.signatures["signature_id"]
+    trials = {k: draw_trials(held.signatures, k, 3) for k in (1, 3, 5)}
+    scored = {k: score_trials(baseline.scorer, t, held.embeddings, ids) for k, t in trials.items()}
+    figures = {k: measure(s, OperatingPoint(), 30, 0) for k, s in scored.items()}
+    about = {
+        "protocol": "cedar-5fold", "title": "CEDAR, all 55 writers", "datasets": ["cedar"], "seed": 0, "fold": None,
+        "classification": ["synthetic"], "catalogue_digest": "abc123", "verifier_version": baseline.version,
+        "encoder_id": baseline.encoder_id, "lane": "clean",
+    }  # fmt: skip
+    counts = {"writers": 8, "signatures": len(held.signatures), "failures_to_acquire": {"blank": 2}}
+    return BenchmarkResult(about, counts, figures, {"skilled_eer": {}}, CONTROLS, ("one note",), scored)
+
+
+def page_of(results, tmp_path, *arguments, **more):
+    return Tags(write_page(results, tmp_path, *arguments, **more).read_text(encoding="utf-8"))
+
+
+def test_the_page_holds_figures_controls_record_and_provenance(result, tmp_path):
+    page = page_of([result], tmp_path, [("HOG of somebody", result)], command="sigverify benchmark --data runs/x")
+    for k, found in result.figures.items():
+        assert f"{found['skilled']['eer']:.2f}" in page.text
+        assert f"{found['skilled']['eer_interval'][0]:.1f} to {found['skilled']['eer_interval'][1]:.1f}" in page.text
+        assert f"{k} reference" in page.text
+    for words in (
+        "Invalid.", "Do not quote", "a probe without references reaches EER 12.0%", "stroke width px 13.5 %",
+        "0.512 (0.490 to 0.530)", "HOG of somebody", "DetailSemNet 2024", "0.58", "quoted as quoted", "five writers",
+        "sigverify benchmark --data runs/x", "abc123", result.about["verifier_version"], "synthetic", "2 blank",
+        "one note", "planted/007",
+    ):  # fmt: skip
+        assert words in page.text, words
+    assert len(page.images("Detection")) == 1 and len(page.images("Scores")) == 3
+
+
+def test_nothing_is_loaded_from_anywhere_and_what_came_from_outside_is_text(result, tmp_path, store):
+    hostile = replace(result, about=result.about | {"title": HOSTILE, "verifier_version": HOSTILE}, notes=(HOSTILE,))
+    path = write_page([hostile], tmp_path / "p.html", [(HOSTILE, result)], store=store, command=HOSTILE)
+    text = path.read_text(encoding="utf-8")
+    page = Tags(text)
+    policy = next(a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv"))
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert all(a["src"].startswith("data:image/png;base64,") for t, a in page.tags if t == "img")
+    assert not {"script", "link", "iframe", "object", "embed"} & {t for t, _ in page.tags}
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "onerror" not in {name for _, attributes in page.tags for name in attributes}
+    assert page.text.count(HOSTILE) >= 5 and str(7777 * 7777) not in text
+
+
+@pytest.mark.parametrize(
+    ("classification", "setting", "shown"),
+    [("synthetic", "synthetic", True), ("synthetic", "none", False), ("research", "synthetic", False),
+     ("biometric", "synthetic", False), ("research", "all", True)],
+)  # fmt: skip
+def test_pictures_follow_setting_and_classification(result, store, tmp_path, classification, setting, shown):
+    rows = store.signatures().assign(classification=classification)
+    other = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
+    other.add_signatures(rows)
+    page = page_of([result], tmp_path, store=other, preprocessing=SKELETON, pictures=Pictures(setting))
+    assert bool(page.images("query")) is bool(page.images("scan")) is bool(page.images("prepared")) is shown
+    assert ("Signatures are not shown" in page.text) is not shown
+
+
+def test_without_a_catalogue_the_page_says_that_pictures_were_not_asked_for(result, tmp_path):
+    assert "pictures were not asked for" in page_of([result], tmp_path).text
+
+
+def test_folds_and_seeds_are_spread_and_the_worst_verdict_counts(result, tmp_path):
+    sound = replace(result, about=result.about | {"fold": 1}, controls=CONTROLS[:1])
+    better = replace(sound, figures=_shifted(result.figures, -5.0))
+    found = {s.references: s for s in spreads([result, better])}
+    first = result.figures[1]["skilled"]["eer"]
+    assert found[1].mean == pytest.approx(first - 2.5) and found[1].deviation == pytest.approx(5 / 2**0.5)
+    assert (found[1].low, found[1].high, found[1].results) == (pytest.approx(first - 5), first, 2)
+    page = page_of([sound, result], tmp_path)
+    assert "Invalid." in page.text and "Spread over folds and seeds" in page.text and "fold 1" in page.text
+    assert "Spread over folds" not in page_of([result], tmp_path).text
+
+
+def test_the_legacy_lane_carries_no_verdict(result, tmp_path):
+    legacy = replace(result, about=result.about | {"lane": "legacy"})
+    text = page_of([legacy], tmp_path).text
+    assert "Comparison only." in text and "Do not quote" not in text
+    with pytest.raises(BadInput, match="legacy"):
+        write_page([result, legacy], tmp_path)
+    with pytest.raises(BadInput, match="at least one"):
+        write_page([], tmp_path)
+
+
+def test_rows_of_the_record_fit_data_and_training(result):
+    crossed = replace(result, about=result.about | {"protocol": "hindi-to-cedar"})
+    named = [row.name for row in headline_rows([crossed]) if row.group == "published"]
+    assert any("DetailSemNet 2024 (Hindi → CEDAR)" in name for name in named)
+    assert not any("MS-SigNet" in name or "Bengali" in name for name in named)
+    assert headline_rows([result], published=())[-1].group == "ours"
+    own = replace(result, about=result.about | {"datasets": ["a bank's own"]})
+    assert {row.group for row in headline_rows([own])} == {"ours"}
+
+
+def test_writers_are_sorted_by_their_own_error(result):
+    found = writer_errors([result], 3)
+    assert [one.eer for one in found] == sorted((one.eer for one in found), reverse=True)
+    scored = result.scored[3]
+    own = scored.where(scored.writer_id == found[0].writer_id)
+    sides = [own.of(kind).score for kind in (TrialKind.GENUINE, TrialKind.SKILLED_FORGERY)]
+    assert found[0].eer == pytest.approx(100 * eer(*sides).rate)
+    assert {one.writer_id for one in found} == set(scored.writer_id.tolist())
+    shares = [(one.frr, one.far_skilled) for one in found]
+    assert all(0 <= rate <= 100 for pair in shares for rate in pair)
+
+
+def test_a_control_nobody_knows_keeps_its_name_and_reasons():
+    found = control_words(Control("phase_of_moon", "warning", ("full",), {"x": 1}))
+    assert (found.title, found.status, found.reasons) == ("Phase of moon", "warning", ("full",))
+
+
+def test_the_commit_is_named_in_a_checkout_only(tmp_path):
+    assert commit(tmp_path) == ""
+
+
+@pytest.mark.slow
+def test_a_browser_shows_every_picture_asks_nobody_and_complains_of_nothing(result, store, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    path = write_page([result], tmp_path, [("HOG", result)], store=store, preprocessing=SKELETON)
+    script = "<script>onload=()=>{const i=[...document.images];document.title='images '+i.length+' loaded '+"
+    script += (
+        "i.filter(x=>x.complete&&x.naturalWidth>0).length+' wide '+(document.body.scrollWidth>innerWidth)}</script>"
+    )
+    page = path.read_text(encoding="utf-8")
+    allowed = page.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
+    probe = tmp_path / "probe.html"
+    probe.write_text(allowed.replace("</head>", script + "</head>"), encoding="utf-8")
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900", "--enable-logging=stderr",
+         f"--user-data-dir={tmp_path / 'profile'}", "--disable-background-networking", "--no-first-run",
+         "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", probe.as_uri()],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    title = re.search(r"<title>(.*?)</title>", done.stdout).group(1)
+    assert title == f"images {page.count('<img ')} loaded {page.count('<img ')} wide false", done.stderr[-1000:]
+    assert "CONSOLE" not in done.stderr and "Refused to" not in done.stderr
+
+
+def _shifted(figures, points):
+    return {k: f | {"skilled": f["skilled"] | {"eer": f["skilled"]["eer"] + points}} for k, f in figures.items()}
