@@ -93,13 +93,22 @@ def train_baseline(
     if kind not in _DESCRIPTIONS:
         raise BadInput("no such baseline", got=kind, expected=", ".join(_DESCRIPTIONS))
     wanted = preprocessing or SKELETON
-    bare = _untrained(kind, wanted)
+    bare = untrained_baseline(kind, wanted)
     rows = store.signatures(writer_ids=sorted(set(writer_ids)))
     held = embed_signatures(store, bare, rows, workers, on_progress, cache_dir)
     scorer = fit_pair_scorer(held.embeddings, held.signatures, seed)
     learnt = hashlib.sha256(scorer.weight.tobytes() + scorer.fusion.encode()).hexdigest()
     version = f"{bare.settings.name}-{digest({'encoder': bare.encoder_id, 'learnt': learnt}, 8)}"
     return Baseline(bare.title, bare.settings, bare.encoder_id, version, scorer, bare.describe)
+
+
+def untrained_baseline(kind: Kind, preprocessing: PreprocessingSettings) -> Baseline:
+    """A baseline that prepares and describes; its scorer knows nothing yet."""
+    encoder = digest({"baseline": kind, "definition": _definition(kind), "preprocessing": to_dict(preprocessing)})
+    slug = f"{kind}-lr-{variant(preprocessing)}".replace(" ", "-").replace("_", "-")
+    settings = VerifierSettings(name=slug, preprocessing=preprocessing)
+    title = f"{TITLES[kind]}, {variant(preprocessing)}"
+    return Baseline(title, settings, encoder, slug, PairScorer(np.zeros(0), 0.0), _DESCRIPTIONS[kind])
 
 
 def plain_backbone(
@@ -146,15 +155,6 @@ _DESCRIPTIONS: dict[str, Callable[[Sequence[Image]], Floats]] = {
     "nuisance": nuisance_numbers,
     "nuisance_and_shape": partial(nuisance_numbers, names=(*NUISANCES, *SHAPES)),
 }
-
-
-def _untrained(kind: str, preprocessing: PreprocessingSettings) -> Baseline:
-    """Prepares and describes; its scorer knows nothing yet."""
-    encoder = digest({"baseline": kind, "definition": _definition(kind), "preprocessing": to_dict(preprocessing)})
-    slug = f"{kind}-lr-{variant(preprocessing)}".replace(" ", "-").replace("_", "-")
-    settings = VerifierSettings(name=slug, preprocessing=preprocessing)
-    title = f"{TITLES[kind]}, {variant(preprocessing)}"
-    return Baseline(title, settings, encoder, slug, PairScorer(np.zeros(0), 0.0), _DESCRIPTIONS[kind])
 
 
 def _definition(kind: str) -> Any:

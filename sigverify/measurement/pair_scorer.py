@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sigverify.errors import TooFewWriters
 from sigverify.evaluation.metrics import eer
 from sigverify.evaluation.scoring_trials import score_trials
-from sigverify.evaluation.trials import draw_trials
+from sigverify.evaluation.trials import Trials, draw_trials
 from sigverify.measurement.signature_pairs import draw_pairs
 from sigverify.records import Floats, Ints, TrialKind
 from sigverify.scoring.fusion import fuse
@@ -74,7 +74,12 @@ def fit_pair_scorer(embeddings: Floats, signatures: pd.DataFrame, seed: int = 0,
 
 
 def held_out_eers(
-    embeddings: Floats, signatures: pd.DataFrame, references: Sequence[int], draws: int = 10, seed: int = 0
+    embeddings: Floats,
+    signatures: pd.DataFrame,
+    references: Sequence[int],
+    draws: int = 10,
+    seed: int = 0,
+    near_duplicates: Sequence[tuple[str, str]] = (),
 ) -> dict[str, dict[int, float]]:
     """{fusion: {number of references: skilled EER (share)}} on inner writer folds, the mean over the folds.
 
@@ -89,19 +94,25 @@ def held_out_eers(
         for fusion in FUSIONS:
             scorer = replace(fitted, fusion=fusion)
             for k in references:
-                rate = _skilled_eer(scorer, embeddings[test], signatures.iloc[test], k, draws, seed)
+                drawn = _trials(signatures.iloc[test], k, draws, seed, near_duplicates)
+                rate = _skilled_eer(scorer, drawn, embeddings[test], signatures.iloc[test])
                 found[fusion].setdefault(k, []).append(rate)
     means = {fusion: {k: float(np.mean(rates)) for k, rates in held.items()} for fusion, held in found.items()}
     return {fusion: {k: rate for k, rate in held.items() if np.isfinite(rate)} for fusion, held in means.items()}
 
 
-def _skilled_eer(
-    scorer: PairScorer, embeddings: Floats, signatures: pd.DataFrame, k: int, draws: int, seed: int
-) -> float:
-    """NaN where too few writers have signatures enough."""
+def _trials(
+    signatures: pd.DataFrame, k: int, draws: int, seed: int, near_duplicates: Sequence[tuple[str, str]]
+) -> Trials | None:
     try:
-        trials = draw_trials(signatures, k, draws, seed, random_per_draw=1)
+        return draw_trials(signatures, k, draws, seed, near_duplicates, random_per_draw=1)
     except TooFewWriters:
+        return None
+
+
+def _skilled_eer(scorer: PairScorer, trials: Trials | None, embeddings: Floats, signatures: pd.DataFrame) -> float:
+    """NaN where there are no trials."""
+    if trials is None:
         return float("nan")
     scored = score_trials(scorer, trials, embeddings, signatures["signature_id"])
     genuine, skilled = (scored.of(kind).score for kind in (TrialKind.GENUINE, TrialKind.SKILLED_FORGERY))
