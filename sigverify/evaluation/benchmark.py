@@ -55,10 +55,10 @@ def run_benchmark(
     """Measure `verifier` on the writers a protocol names, or on a `part`, `fold` or `writer_ids` of them.
 
     `references` and `draws` default to the protocol's. Nothing is trained here. `controls`: "quick", or "all" that also
-    re-draw strokes and stress scans, or "none" (never a verdict: the figure warns); `expected_raw`: what the nuisance
-    probe must find on the raw scans to count (None: the published sets' own). A verifier of the legacy lane keeps exact duplicates, as the literature does, and gets no
-    verdict. A protocol with policies freezes thresholds on `calibrating`, a catalogue and its writers (default: the
-    protocol's calibration writers in `store`), and measures them on the others.
+    re-draw strokes and stress scans, or "none" (the figure warns, whatever it is); `expected_raw`: what the nuisance
+    probe must find on the raw scans to count (None: the published sets' own). A verifier of the legacy lane keeps
+    exact duplicates, as the literature does, and gets no verdict. A protocol with policies freezes thresholds on
+    `calibrating`, a catalogue and its writers (default: the protocol's calibration writers in `store`).
     A number of references that too few writers have signatures for becomes a note; TooFewWriters where none is left.
     """
     started = time.monotonic()
@@ -92,7 +92,7 @@ def run_benchmark(
     counted = _counts(sample.embedded, rows, sample.trials)
     return BenchmarkResult(
         about, counted, figures, common, (parts, *checked), tuple(notes), sample.scored,
-        calibration=frozen, deployment=deployed([(frozen, sample.scored)], held, seed),
+        embedded=sample.embedded, calibration=frozen, deployment=deployed([(frozen, sample.scored)], held, seed),
     )  # fmt: skip
 
 

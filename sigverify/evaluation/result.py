@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sigverify.evaluation.control import Control, verdict
+from sigverify.evaluation.embedded import Embedded
 from sigverify.records import as_plain
 from sigverify.scoring.scored_trials import ScoredTrials
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPARISON = "comparison only"  # a figure of the legacy lane carries no verdict
+TRIAL_COLUMNS = ("writer_id", "query_id", "query_writer_id", "kind", "n_references", "draw", "score")
 SCORES, RESULTS = "scores.parquet", "benchmark.json"
 SHOWN = {  # key of the JSON's top level -> where evaluation.figures keeps it
     "skilled_eer": ("skilled", "eer"),
@@ -42,6 +44,7 @@ class BenchmarkResult:
     controls: tuple[Control, ...]
     notes: tuple[str, ...] = ()
     scored: dict[int, ScoredTrials] = field(default_factory=dict, repr=False)
+    embedded: Embedded | None = field(default=None, repr=False)  # the signatures; without embeddings where kept on disk
     calibration: dict[int, ScoredTrials] = field(default_factory=dict, repr=False)  # that thresholds were frozen on
     deployment: dict[int, dict[str, Any]] = field(default_factory=dict)  # evaluation.deployment, by references
     folds: tuple[dict[str, Any], ...] = ()  # what was pooled, fold by fold
@@ -96,22 +99,8 @@ class BenchmarkResult:
         """Every trial, under the trial_scores contract."""
         import pandas as pd
 
-        parts = [
-            pd.DataFrame(
-                {
-                    "writer_id": t.writer_id,
-                    "query_id": t.query_id,
-                    "query_writer_id": t.query_writer_id,
-                    "kind": t.kind,
-                    "n_references": t.n_references,
-                    "draw": t.draw,
-                    "score": t.score,
-                    "verifier_version": self.about["verifier_version"],
-                }
-            )
-            for t in self.scored.values()
-        ]
-        return pd.concat(parts, ignore_index=True)
+        parts = [pd.DataFrame({name: getattr(t, name) for name in TRIAL_COLUMNS}) for t in self.scored.values()]
+        return pd.concat(parts, ignore_index=True).assign(verifier_version=self.about["verifier_version"])
 
     def save(self, folder: str | Path) -> Path:
         """Write benchmark.json, scores.parquet, table.txt and the plots (PNG) to `folder`; returns it."""
