@@ -158,8 +158,8 @@ def _deviate_axes(axis: Axes, xlabel: str, corner: str) -> None:
     axis.set_xticks(place, names)
     axis.set_yticks(place, names)
     axis.tick_params(length=0)
-    box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1}
-    axis.legend(loc=corner, fontsize=9, handlelength=3, **box)
+    box: dict[str, Any] = {"loc": corner, "frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1}
+    axis.legend(fontsize=9, handlelength=3, **box)
 
 
 def _refer_band(axis: Axes, reject: float, accept: float, low: float, high: float) -> None:

@@ -120,17 +120,17 @@ def variants_text(found: Sequence[VariantFigures]) -> str:
 def variants_sheet(variants: Mapping[str, PreprocessingSettings], writers: int = 4, seed: int = 3) -> Picture:
     """A contact sheet: a row for each variant of what it makes of the same synthetic signatures, drawn here."""
     from PIL import Image as Pillow
-    from PIL import ImageDraw
+    from PIL import ImageDraw, ImageFont
 
     from sigverify.synthesis.sets import draw_signatures
 
     drawn = draw_signatures(writers, 1, 1, seed=seed)
     first = next(iter(variants.values()))
-    width, height, head = first.canvas_width_px + 8, first.canvas_height_px + 8, 18
+    width, height, head = first.canvas_width_px + 8, first.canvas_height_px + 8, 20
     sheet = Pillow.new("L", (width * len(drawn.images), (height + head) * len(variants)), 255)
     pen = ImageDraw.Draw(sheet)
     for row, (name, settings) in enumerate(variants.items()):
-        pen.text((4, row * (height + head) + 3), name, fill=0)
+        pen.text((4, row * (height + head) + 1), name, fill=0, font=ImageFont.load_default(14))
         for column, scan in enumerate(drawn.images):
             cell = _cell(scan, settings, (width - 8, height - 8))
             sheet.paste(cell, (column * width + 4, row * (height + head) + head))

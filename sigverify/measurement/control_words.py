@@ -75,6 +75,8 @@ def control_words(control: Control) -> ControlWords:
 
 def _found(control: Control) -> list[tuple[str, str]]:
     numbers = control.numbers
+    if isinstance(numbers.get("folds"), dict):
+        return _over_folds(list(numbers["folds"].values()))
     found = []
     for key, value in numbers.items():
         if key not in LABELS or value is None:
@@ -87,6 +89,17 @@ def _found(control: Control) -> list[tuple[str, str]]:
         found.append(("best single numbers", _best(single)))
     costs = _costs(numbers.get("by_stress"))
     return found + ([("cost in points", costs)] if costs else [])
+
+
+def _over_folds(folds: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The lowest and highest of each figure over folds that have it."""
+    found = []
+    for key, label in LABELS.items():
+        values = [numbers[key] for numbers in folds if isinstance(numbers.get(key), int | float)]
+        if values:
+            low, high = _figure(key, min(values), None), _figure(key, max(values), None)
+            found.append((f"{label}, {len(values)} folds", low if low == high else f"{low} to {high}"))
+    return found
 
 
 def _figure(key: str, value: Any, interval: Any) -> str:

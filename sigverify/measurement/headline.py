@@ -29,8 +29,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Spread:
-    """A skilled EER (per cent) over folds and seeds: mean, standard deviation, extremes, and how many results."""
+    """A skilled EER (per cent) `over` folds or seeds: mean, standard deviation, extremes, and how many results."""
 
+    over: str
     references: int
     results: int
     mean: float
@@ -70,15 +71,27 @@ def references_of(results: Iterable[BenchmarkResult]) -> list[int]:
     return sorted({k for result in results for k in result.figures})
 
 
+def headlines(results: Sequence[BenchmarkResult]) -> list[BenchmarkResult]:
+    """The results over all writers, one a seed, where there are such; otherwise the single folds there are."""
+    whole = [result for result in results if result.about.get("fold") is None]
+    return whole or list(results)
+
+
 def spreads(results: Sequence[BenchmarkResult]) -> list[Spread]:
-    """Skilled EER over the results, for each number of references that two or more of them have."""
+    """Skilled EER over seeds and over single folds, for each number of references that two or more of them have."""
+    whole = [result for result in results if result.about.get("fold") is None]
+    folds = [result for result in results if result.about.get("fold") is not None]
+    return [*_spread("seeds", whole), *_spread("folds", folds)]
+
+
+def _spread(over: str, results: Sequence[BenchmarkResult]) -> list[Spread]:
     found = []
     for k in references_of(results):
         held = [r.figures[k].get("skilled", {}).get("eer") for r in results if k in r.figures]
         values = [float(v) for v in held if v is not None]
         if len(values) > 1:
             mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-            found.append(Spread(k, len(values), mean, deviation, min(values), max(values), tuple(values)))
+            found.append(Spread(over, k, len(values), mean, deviation, min(values), max(values), tuple(values)))
     return found
 
 
@@ -88,6 +101,8 @@ def name_of(result: BenchmarkResult) -> str:
     parts = [str(about["verifier_version"])]
     if about.get("fold") is not None:
         parts.append(f"fold {about['fold']}")
+    elif about.get("pooled_folds"):
+        parts.append(f"all {len(about['pooled_folds'])} folds")
     parts.append(f"seed {about['seed']}")
     return ", ".join(parts)
 

@@ -17,7 +17,8 @@ from sigverify.errors import BadInput
 from sigverify.evaluation.control import ORDER
 from sigverify.evaluation.result import BenchmarkResult
 from sigverify.measurement.control_words import control_words
-from sigverify.measurement.headline import RANDOM_REFERENCES, headline_rows, name_of, references_of, spreads
+from sigverify.measurement.decisions_table import decision_rows, frozen_rows
+from sigverify.measurement.headline import RANDOM_REFERENCES, headline_rows, headlines, name_of, references_of, spreads
 from sigverify.measurement.page_pictures import Gallery, contact_sheet, worst_errors
 from sigverify.measurement.page_plots import plots_of
 from sigverify.measurement.per_writer import writer_errors
@@ -52,14 +53,16 @@ def write_page(
     pictures: Pictures = Pictures.SYNTHETIC,
     command: str = "",
 ) -> Path:
-    """Write the page of one system's `results` (one, or several folds and seeds) and return its path.
+    """Write the page of one system's `results` and return its path.
+
+    They are one result, or as measurement.measuring returns them: over all folds, other seeds, single folds.
 
     `baselines` are (name, result) on the same data; `published` None shows the rows of the record that fit data and
     protocol, () none. `store` and the system's `preprocessing` let it show signatures, as far as `pictures` allows.
     `folder` may be an .html file. Raises BadInput without a result, or where results are of different protocols.
     """
     _check(results)
-    held = [r for r in results if r.scored]
+    held = [r for r in headlines(results) if r.scored and r.about["seed"] == results[0].about["seed"]]
     numbers = references_of(results)
     k = max((n for n in numbers if n <= RANDOM_REFERENCES), default=numbers[0])
     page = _render(
@@ -100,10 +103,10 @@ def _check(results: Sequence[BenchmarkResult]) -> None:
 
 
 def _status(results: Sequence[BenchmarkResult]) -> str:
-    """The worst of the results; the legacy lane has none."""
+    """The worst of the results over all writers; the legacy lane has none."""
     if results[0].about.get("lane") == "legacy":
         return "comparison only"
-    return min((r.status for r in results), key=ORDER.index)
+    return min((r.status for r in headlines(results)), key=ORDER.index)
 
 
 def _synthetic(results: Sequence[BenchmarkResult]) -> bool:
@@ -117,8 +120,9 @@ def _section(result: BenchmarkResult) -> dict[str, Any]:
         "controls": [control_words(c) for c in result.controls],
         "plots": plots_of(result) if result.scored else [],
         "counts": _counts(result),
-        "trials": {k: found["counts"] for k, found in result.figures.items()},
         "figures": result.figures,
+        "decided": decision_rows(result),
+        "frozen": frozen_rows(result),
         "notes": result.notes,
     }
 

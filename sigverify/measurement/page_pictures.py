@@ -60,12 +60,12 @@ class Gallery:
     def scan(self, signature_id: str) -> Picture:
         """The scan as it came."""
         row = self.rows.loc[signature_id]
-        return self.album.show(str(row["image_url"]), Classification(row["classification"]))
+        return self.album.show(str(row["image_url"]), Classification(str(row["classification"])))
 
     def prepared(self, signature_id: str) -> Picture:
         """The network's input, dark on white."""
         row = self.rows.loc[signature_id]
-        if not self.pictures.allows(Classification(row["classification"])):
+        if not self.pictures.allows(Classification(str(row["classification"]))):
             return self.scan(signature_id)
         made = prepare_file(self.store.read_image(str(row["image_url"])), self.settings)
         if made.image is None:

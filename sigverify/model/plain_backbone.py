@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -41,8 +42,8 @@ class PlainBackbone:
 
         Ink is shown dark on white paper, standardised with the mean and spread the backbone was made for.
         """
-        config = self._network.pretrained_cfg
-        mean, spread = float(np.mean(config["mean"])), float(np.mean(config["std"]))
+        config: dict[str, Any] = getattr(self._network, "pretrained_cfg", {}) or {}
+        mean, spread = (float(np.mean(config.get(key) or 0.5)) for key in ("mean", "std"))
         found = []
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):

@@ -21,6 +21,7 @@ from sigverify.evaluation.scoring_trials import score_trials
 from sigverify.evaluation.trials import draw_trials
 from sigverify.measurement.baselines import SKELETON, train_baseline
 from sigverify.measurement.control_words import control_words
+from sigverify.measurement.decisions_table import decision_rows
 from sigverify.measurement.headline import headline_rows, spreads
 from sigverify.measurement.page import write_page
 from sigverify.measurement.per_writer import writer_errors
@@ -134,16 +135,50 @@ def test_without_a_catalogue_the_page_says_that_pictures_were_not_asked_for(resu
     assert "pictures were not asked for" in page_of([result], tmp_path).text
 
 
-def test_folds_and_seeds_are_spread_and_the_worst_verdict_counts(result, tmp_path):
-    sound = replace(result, about=result.about | {"fold": 1}, controls=CONTROLS[:1])
-    better = replace(sound, figures=_shifted(result.figures, -5.0))
-    found = {s.references: s for s in spreads([result, better])}
+def as_fold(result, fold, points=0.0, controls=CONTROLS[:1]):
+    return replace(
+        result, about=result.about | {"fold": fold}, controls=controls, figures=_shifted(result.figures, points)
+    )
+
+
+def test_folds_and_seeds_are_spread_apart(result):
     first = result.figures[1]["skilled"]["eer"]
-    assert found[1].mean == pytest.approx(first - 2.5) and found[1].deviation == pytest.approx(5 / 2**0.5)
-    assert (found[1].low, found[1].high, found[1].results) == (pytest.approx(first - 5), first, 2)
-    page = page_of([sound, result], tmp_path)
-    assert "Invalid." in page.text and "Spread over folds and seeds" in page.text and "fold 1" in page.text
+    other = replace(result, about=result.about | {"seed": 1}, figures=_shifted(result.figures, 1.0))
+    folds = [as_fold(result, 0), as_fold(result, 1, -5.0)]
+    found = {(s.over, s.references): s for s in spreads([result, other, *folds])}
+    over = found["folds", 1]
+    assert over.mean == pytest.approx(first - 2.5) and over.deviation == pytest.approx(5 / 2**0.5)
+    assert (over.low, over.high, over.results) == (pytest.approx(first - 5), first, 2)
+    assert found["seeds", 1].high == pytest.approx(first + 1)
+
+
+def test_the_verdict_is_of_the_result_over_all_folds_or_the_worst_of_single_ones(result, tmp_path):
+    pooled = replace(result, about=result.about | {"pooled_folds": [0, 1]}, controls=CONTROLS[:1])
+    folds = [as_fold(result, 0), as_fold(result, 1, controls=CONTROLS)]
+    whole = page_of([pooled, *folds], tmp_path).text
+    assert "Valid." in whole and "Spread over folds and seeds" in whole and "all 2 folds" in whole and "fold 1" in whole
+    assert whole.count("planted/007") == 1  # a writer once, not again for its fold
+    assert "Invalid." in page_of(folds, tmp_path).text
     assert "Spread over folds" not in page_of([result], tmp_path).text
+
+
+def test_figures_of_controls_over_folds_are_a_range():
+    numbers = {"folds": {"0": {"auc_wrong": 0.49, "auc_right": 0.8}, "1": {"auc_wrong": 0.52, "auc_right": 0.8}}}
+    found = dict(control_words(Control("wrong_reference", "valid", (), numbers)).found)
+    assert found == {
+        "AUC with wrong references, 2 folds": "0.490 to 0.520",
+        "AUC with the right ones, 2 folds": "0.800",
+    }
+
+
+def test_what_thresholds_do_is_a_table(result, tmp_path):
+    own = {"genuine_accepted": 41.5, "genuine_accepted_interval": [30.0, 52.0], "accept": 0.3}
+    figures = {k: found | {"at_own_thresholds": own} for k, found in result.figures.items()}
+    rows = decision_rows(replace(result, figures=figures))
+    assert [row.references for row in rows] == [1, 3, 5]
+    assert rows[0].cells["genuine accepted, own thresholds"] == ("41.50", "30.0 to 52.0")
+    partly = decision_rows(replace(result, figures=figures | {5: result.figures[5]}))
+    assert all("genuine accepted, own thresholds" not in row.cells for row in partly)
 
 
 def test_the_legacy_lane_carries_no_verdict(result, tmp_path):
