@@ -209,14 +209,17 @@ def calibrate(
     from sigverify.evaluation.calibration_trials import calibrate as run
     from sigverify.model_card import write_card
     from sigverify.registry import Evidence, Registry, describe, open_verifier
+    from sigverify.retraining import taught_by
     from sigverify.storage.store import Store
 
     try:
         wanted = from_dict(Policy, json.loads(policy))
     except ValueError as error:
         raise BadInput("--policy is not JSON", got=policy, expected='{"max_far_skilled": 0.01}') from error
-    base = open_verifier(verifier, tracking)
-    chosen = base.with_settings(operating_point=run(Store.open(catalogue), base, wanted, seed=seed))
+    base, store = open_verifier(verifier, tracking), Store.open(catalogue)
+    chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
+    rows = store.signatures()
+    chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)
     chosen.card = write_card(chosen)
     bundle = chosen.save(out)
     if register:
