@@ -17,6 +17,15 @@ from sigverify.errors import BadSettings
 from sigverify.records import as_plain
 
 T = TypeVar("T")
+ADDED = "added after the first release"
+
+
+def added(default: T) -> T:
+    """A setting that older bundles do not know. Its default means what they did before it, and is not written down:
+
+    so the names that settings have (`digest`: verifier versions, encoder ids) outlive new settings.
+    """
+    return field(default=default, metadata={ADDED: True})
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class PreprocessingSettings:
     canvas_width_px: int = 192
     margin_px: int = 4  # paper kept around the ink on the canvas
     ink: Literal["binary", "rank"] = "binary"  # how ink darkness is normalised inside the mask
-    stroke_width_px: float = 0.0  # > 0: strokes redrawn this wide on the canvas; 0: kept as scanned
+    stroke_width_px: float = 0.0  # > 0: width that strokes get on the canvas; 0: kept as scanned
+    stroke_shape: Literal["line", "pen"] = added("line")  # of strokes given a width: all equal, or thick and thin kept
     min_speck_px: int = 12  # connected ink smaller than this (at 640 px long side) is dust
     min_ink_px: int = 150  # less ink than this is a blank scan (at 640 px long side)
     min_side_px: int = 24  # scans smaller than this on either side are too small
@@ -47,6 +57,10 @@ class EncoderSettings:
     dropout: float = 0.0  # share, before the projection
     first_stride: int = 2  # 1 keeps twice the resolution through the whole backbone
     projection_norm: bool = False  # batch normalisation between projection and unit norm
+    grid_rows: int = added(0)  # > 0: features keep their place, in grid_rows x grid_columns cells; 0: averaged away
+    grid_columns: int = added(0)
+    grid_stride: int = added(16)  # px of the canvas from one feature to the next where they keep their place
+    cell_channels: int = added(16)  # numbers kept of each cell
 
 
 @dataclass(frozen=True)
@@ -172,9 +186,13 @@ class VerifierSettings:
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """Settings as JSON-ready builtins."""
-    plain: dict[str, Any] = as_plain(dataclasses.asdict(settings))
-    return plain
+    """Settings as JSON-ready builtins, without `added` ones that have their default."""
+    shown: dict[str, Any] = {}
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        if not (item.metadata.get(ADDED) and value == item.default):
+            shown[item.name] = _plain(value)
+    return shown
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
@@ -190,6 +208,14 @@ def digest(settings: Any, length: int = 12) -> str:
     plain = settings if isinstance(settings, dict) else to_dict(settings)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_dict(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    return as_plain(value)
 
 
 def _build(kind: Any, value: Any, path: str) -> Any:

@@ -55,3 +55,10 @@ def test_the_digest_names_content_not_order():
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     base = PreprocessingSettings()
     assert digest(base) != digest(replace(base, margin_px=base.margin_px + 1))
+
+
+def test_a_setting_added_later_changes_no_name_until_it_is_used():
+    plain = PreprocessingSettings()
+    assert "stroke_shape" not in to_dict(plain) and to_dict(replace(plain, stroke_shape="pen"))["stroke_shape"] == "pen"
+    assert from_dict(PreprocessingSettings, to_dict(plain)) == plain
+    assert digest(plain) == digest(dict(to_dict(plain))) != digest(replace(plain, stroke_shape="pen"))

@@ -10,7 +10,6 @@ from math import ceil
 
 import numpy as np
 from PIL import Image as Pil
-from scipy import ndimage
 
 from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
@@ -18,6 +17,7 @@ from sigverify.scans.clean import Mask
 
 OVERSAMPLING = 3  # strokes are redrawn at this many times the canvas resolution, then averaged
 FAINTEST_RANK = 64  # ink value of the lightest ink when darkness is kept as ranks; the darkest is 255
+THINNEST = 0.4  # of the mean width: as thin as a stroke may become when outlines move inward
 THIN = 0.3  # coverage above which an enlarged or reduced pixel still belongs to the stroke
 
 
@@ -31,7 +31,7 @@ def fit(height: int, width: int, settings: PreprocessingSettings) -> float:
 def place(mask: Mask, depth: Image, settings: PreprocessingSettings) -> Image:
     """Cropped ink (h, w) on the canvas: (canvas_height_px, canvas_width_px) uint8, 0 paper, 255 full ink."""
     if settings.stroke_width_px > 0:
-        return _redrawn(mask, settings)
+        return _of_one_width(mask, settings)
     ink = _ranked(mask, depth) if settings.ink == "rank" else mask.view(np.uint8) * np.uint8(255)
     return _centred(ink, settings)
 
@@ -51,17 +51,49 @@ def _centred(ink: Image, settings: PreprocessingSettings, finer: int = 1) -> Ima
     return np.asarray(padded.resize(size, way, box=window))
 
 
-def _redrawn(mask: Mask, settings: PreprocessingSettings) -> Image:
-    """The mask's centre lines as strokes of one width on the canvas, anti-aliased: the pen's own width is gone."""
+def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
+    """Strokes with the mean width the settings ask for, anti-aliased: how thick the pen was is gone.
+
+    "line": the centre lines drawn with a round pen of that width. "pen": every outline moved outward or inward by the
+    same amount, so that thick and thin parts of a signature stay apart.
+    """
     from skimage.morphology import skeletonize
 
-    fine = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING)
-    lines: Mask = skeletonize(fine > THIN * 255)  # type: ignore[no-untyped-call]
-    distance = ndimage.distance_transform_edt(~lines)
-    strokes = np.clip(0.5 * settings.stroke_width_px * OVERSAMPLING + 0.5 - distance, 0.0, 1.0)
-    shape = (settings.canvas_height_px, OVERSAMPLING, settings.canvas_width_px, OVERSAMPLING)
-    redrawn: Image = np.round(255 * strokes.reshape(shape).mean(axis=(1, 3))).astype(np.uint8)
-    return redrawn
+    fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING) > THIN * 255
+    lines: Mask = skeletonize(fine)  # type: ignore[no-untyped-call]
+    width = settings.stroke_width_px * OVERSAMPLING
+    strokes = _widened(fine, lines, width) if settings.stroke_shape == "pen" else dilated(lines, (width - 1) / 2)
+    reduced: Image = np.asarray(Pil.fromarray(strokes.view(np.uint8) * np.uint8(255)).reduce(OVERSAMPLING))
+    return reduced
+
+
+def _widened(strokes: Mask, lines: Mask, width: float) -> Mask:
+    """`strokes` whose mean width becomes `width`; `lines` are their centre lines, which never vanish."""
+    length = max(1, int(np.count_nonzero(lines)))
+    thinnest = dilated(lines, THINNEST * width / 2)
+    for _ in range(2):  # what is kept of thin strokes makes the first step fall short
+        grow = (width - np.count_nonzero(strokes) / length) / 2
+        strokes = dilated(strokes, grow) if grow > 0 else ~dilated(~strokes, -grow) | thinnest
+    return strokes
+
+
+def dilated(mask: Mask, radius: float) -> Mask:
+    """`mask` (h, w) grown by a disc of `radius` px; a disc below 1 px changes nothing."""
+    reach = int(radius)
+    if reach < 1:
+        return mask
+    across = [int((radius**2 - down**2) ** 0.5) for down in range(reach + 1)]
+    wider = [mask]
+    for step in range(1, across[0] + 1):
+        row = wider[-1].copy()
+        row[:, step:] |= mask[:, :-step]
+        row[:, :-step] |= mask[:, step:]
+        wider.append(row)
+    grown = wider[across[0]].copy()
+    for down in range(1, reach + 1):
+        grown[down:] |= wider[across[down]][:-down]
+        grown[:-down] |= wider[across[down]][down:]
+    return grown
 
 
 def _ranked(mask: Mask, depth: Image) -> Image:
