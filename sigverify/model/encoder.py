@@ -1,5 +1,8 @@
 """The encoder: a timm backbone by name, a projection, unit norm.
 
+Features are averaged over the canvas, as timm does, or kept in their places, in a grid of cells: a signature is where
+its strokes are as much as what they are (the aligned cells of the HOG, Dalal and Triggs, CVPR 2005).
+
 Weights travel as safetensors in half precision with all batch-norm statistics; loading rebuilds the network with
 ``pretrained=False``, so nothing is downloaded and nothing is unpickled.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -25,7 +29,7 @@ class Encoder(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.backbone = _backbone(settings)
+        self.backbone = GridBackbone(settings) if settings.grid_rows else _backbone(settings)
         width = _output_width(self.backbone)
         self.dropout = nn.Dropout(settings.dropout)
         self.projection = nn.Linear(width, settings.embedding_dim, bias=not settings.projection_norm)
@@ -35,6 +39,28 @@ class Encoder(nn.Module):
         features = self.backbone(images)  # (n, width)
         projected = self.norm(self.projection(self.dropout(features)))  # (n, d)
         return functional.normalize(projected.float(), dim=1)  # in float32 whatever the autocast type
+
+
+class GridBackbone(nn.Module):
+    """Images (n, 1, h, w) to (n, rows * columns * cell_channels): features of one stride, each cell reduced alike."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.grid = (settings.grid_rows, settings.grid_columns)
+        if min(*self.grid, settings.cell_channels) < 1:
+            raise BadSettings("a grid needs rows, columns and channels", got=(*self.grid, settings.cell_channels))
+        self.features = _backbone(settings, features_only=True, out_indices=(_level(settings),))
+        with torch.inference_mode():
+            depth = self.features.eval()(torch.zeros(1, 1, 64, 64))[0].shape[1]
+        self.features.train()
+        self.reduce = nn.Conv2d(depth, settings.cell_channels, 1, bias=False)
+        self.norm = nn.BatchNorm2d(settings.cell_channels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        cells = self.norm(self.reduce(self.features(images)[0]))  # (n, c, h / stride, w / stride)
+        if cells.shape[2:] != self.grid:
+            cells = functional.adaptive_avg_pool2d(cells, self.grid)
+        return cells.flatten(1)
 
 
 def build_encoder(settings: EncoderSettings, seed: int = 0) -> Encoder:
@@ -80,17 +106,36 @@ def load_encoder(path: str | Path, settings: EncoderSettings) -> Encoder:
     return load_weights(build_encoder(settings), path)
 
 
-def _backbone(settings: EncoderSettings) -> nn.Module:
+def _backbone(settings: EncoderSettings, **how: Any) -> nn.Module:
+    """The timm backbone with one input channel; `how` is for timm.create_model. By default its pooled features."""
     if not timm.is_model(settings.backbone):
         near = difflib.get_close_matches(settings.backbone, timm.list_models(), 3)
         expected = " or ".join(near) or "one of timm.list_models()"
         raise BadSettings("timm has no such backbone", got=settings.backbone, expected=expected)
-    backbone: nn.Module = timm.create_model(settings.backbone, pretrained=False, in_chans=1, num_classes=0)
+    backbone: nn.Module = timm.create_model(
+        settings.backbone, pretrained=False, in_chans=1, **(how or {"num_classes": 0})
+    )
     if settings.first_stride not in (1, 2):
         raise BadSettings("first_stride must be 1 or 2", got=settings.first_stride)
     if settings.first_stride == 1:
         _keep_resolution(backbone, settings.backbone)
     return backbone
+
+
+def _level(settings: EncoderSettings) -> int:
+    """Which of the backbone's feature levels has the grid's stride."""
+    if not timm.is_model(settings.backbone):
+        return 0  # _backbone says so
+    try:
+        probe: Any = timm.create_model(settings.backbone, pretrained=False, in_chans=1, features_only=True)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise BadSettings("this backbone gives no features by stride", got=settings.backbone) from error
+    strides: list[int] = probe.feature_info.reduction()
+    if settings.grid_stride not in strides:
+        raise BadSettings(
+            f"{settings.backbone} has no features of this stride", got=settings.grid_stride, expected=strides
+        )
+    return strides.index(settings.grid_stride)
 
 
 def _keep_resolution(backbone: nn.Module, name: str) -> None:
@@ -100,7 +145,9 @@ def _keep_resolution(backbone: nn.Module, name: str) -> None:
         raise BadSettings(f"first_stride=1 needs a stem of stride 2, {name} has none", next="use first_stride=2")
     strided[0].stride = (1, 1)
     try:
-        _output_width(backbone)
+        with torch.inference_mode():
+            backbone.eval()(torch.zeros(1, 1, 64, 64))
+        backbone.train()
     except RuntimeError as error:
         raise BadSettings(f"first_stride=1 does not fit the stem of {name}", next="use first_stride=2") from error
 
@@ -110,7 +157,7 @@ def _output_width(backbone: nn.Module) -> int:
     training = backbone.training
     backbone.eval()
     with torch.inference_mode():
-        width = backbone(torch.zeros(1, 1, 64, 64)).shape[1]
+        width = backbone(torch.zeros(1, 1, 64, 128)).shape[1]
     backbone.train(training)
     return int(width)
 

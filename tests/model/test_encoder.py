@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +167,34 @@ def test_tensors_and_record_travel_together(tmp_path: Path) -> None:
     held, record = read_tensors(path)
     assert record == {"step": 3, "why": "é"} and all(torch.equal(held[k], tensors[k]) for k in tensors)
     assert read_tensors(write_tensors(path, {"a": torch.zeros(1)}))[1] == {}
+
+
+GRID = EncoderSettings(embedding_dim=32, grid_rows=6, grid_columns=12)
+
+
+def test_a_grid_knows_where_a_stroke_is_and_an_average_does_not():
+    """The same stroke in two places: without a grid the network's average is (up to its borders) the same."""
+    here, there = np.zeros((1, 96, 192), np.uint8), np.zeros((1, 96, 192), np.uint8)
+    here[0, 32:48, 32:64] = there[0, 32:48, 96:128] = 255
+    distance = {}
+    for name, settings in (("grid", GRID), ("average", EncoderSettings(embedding_dim=32))):
+        encoder = build_encoder(settings, seed=1)
+        distance[name] = 1 - float(embed(encoder, here)[0] @ embed(encoder, there)[0])
+    assert distance["grid"] > 10 * max(distance["average"], 1e-7)
+
+
+def test_a_grid_takes_any_canvas_and_is_part_of_what_the_weights_must_fit(tmp_path):
+    encoder = build_encoder(GRID)
+    for shape in ((96, 192), (128, 256)):
+        assert embed(encoder, np.zeros((2, *shape), np.uint8)).shape == (2, 32)
+    path = save_weights(encoder, tmp_path / "w.safetensors")
+    load_encoder(path, GRID)
+    with pytest.raises(Mismatch):
+        load_encoder(path, replace(GRID, grid_columns=6))
+
+
+def test_what_a_grid_cannot_be():
+    with pytest.raises(BadSettings, match="no features of this stride"):
+        build_encoder(replace(GRID, grid_stride=5))
+    with pytest.raises(BadSettings, match="rows, columns and channels"):
+        build_encoder(replace(GRID, grid_columns=0))
