@@ -19,6 +19,7 @@ from sigverify.errors import BadInput
 from sigverify.evaluation.embedded import Progress, embed_signatures
 from sigverify.evaluation.hog import hog_features
 from sigverify.evaluation.network_input import NUISANCES, SHAPES, describe_input
+from sigverify.measurement.nuisance_scorer import NuisanceScorer, fit_nuisance_scorer
 from sigverify.measurement.pair_scorer import PairScorer, fit_pair_scorer
 from sigverify.records import Floats, Image, Ints, Preparation
 from sigverify.scans.prepare import Source, prepare_many
@@ -83,11 +84,11 @@ def train_baseline(
     on_progress: Progress | None = None,
     cache_dir: Path | None = None,
 ) -> Baseline:
-    """Learn a pairwise baseline on the training writers `writer_ids` of a catalogue, and on nobody else.
+    """Learn a baseline on the training writers `writer_ids` of a catalogue, and on nobody else.
 
-    "hog": gradients by direction. "nuisance": the plain numbers of control 1 compared with those of the references;
-    "nuisance_and_shape": crop size and aspect too. Logistic regression on absolute differences; fusion over references
-    (mean or max) is chosen on inner folds of the same writers. `preprocessing` None is the 3-pixel skeleton. Raises
+    "hog": gradients by direction, logistic regression on absolute differences; fusion over references (mean or max) is
+    chosen on inner folds of the same writers. "nuisance": the plain numbers of control 2 compared with those of the
+    references; "nuisance_and_shape": crop size and aspect too. `preprocessing` None is the 3-pixel skeleton. Raises
     TooFewWriters below two writers with skilled forgeries, BadInput for an unknown kind.
     """
     if kind not in _DESCRIPTIONS:
@@ -96,8 +97,14 @@ def train_baseline(
     bare = untrained_baseline(kind, wanted)
     rows = store.signatures(writer_ids=sorted(set(writer_ids)))
     held = embed_signatures(store, bare, rows, workers, on_progress, cache_dir)
-    scorer = fit_pair_scorer(held.embeddings, held.signatures, seed)
-    learnt = hashlib.sha256(scorer.weight.tobytes() + scorer.fusion.encode()).hexdigest()
+    near = store.near_duplicates()
+    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    scorer: PairScorer | NuisanceScorer
+    if kind == "hog":
+        scorer = fit_pair_scorer(held.embeddings, held.signatures, seed, near_duplicates=pairs)
+    else:
+        scorer = fit_nuisance_scorer(held.embeddings, held.signatures, seed, pairs)
+    learnt = hashlib.sha256(scorer.learnt).hexdigest()
     version = f"{bare.settings.name}-{digest({'encoder': bare.encoder_id, 'learnt': learnt}, 8)}"
     return Baseline(bare.title, bare.settings, bare.encoder_id, version, scorer, bare.describe)
 

@@ -40,6 +40,11 @@ class PairScorer:
     intercept: float
     fusion: str = "mean"
 
+    @property
+    def learnt(self) -> bytes:
+        """What tells two scorers of one description apart."""
+        return self.weight.tobytes() + self.fusion.encode()
+
     def score_pairs(self, embeddings: Floats, one: Ints, other: Ints) -> Floats:
         """Log-odds (p,) of rows `one` (p,) and `other` (p,) of `embeddings` (n, d) being of one hand."""
         score = np.empty(len(one), np.float32)
@@ -62,7 +67,13 @@ class PairScorer:
         return fuse(each[place].reshape(held.shape), self.fusion)
 
 
-def fit_pair_scorer(embeddings: Floats, signatures: pd.DataFrame, seed: int = 0, fusion: str = "") -> PairScorer:
+def fit_pair_scorer(
+    embeddings: Floats,
+    signatures: pd.DataFrame,
+    seed: int = 0,
+    fusion: str = "",
+    near_duplicates: Sequence[tuple[str, str]] = (),
+) -> PairScorer:
     """A scorer learnt on `signatures` (n rows, distinct) and their `embeddings` (n, d), training writers only.
 
     `fusion` "" chooses mean or max on inner writer folds: mean where they are too few to say. Raises TooFewWriters
@@ -70,7 +81,7 @@ def fit_pair_scorer(embeddings: Floats, signatures: pd.DataFrame, seed: int = 0,
     """
     one, other, same = draw_pairs(signatures, seed)
     fitted = _fit(np.abs(embeddings[one] - embeddings[other]), same)
-    return replace(fitted, fusion=fusion or _choose_fusion(embeddings, signatures, seed))
+    return replace(fitted, fusion=fusion or _choose_fusion(embeddings, signatures, seed, near_duplicates))
 
 
 def held_out_eers(
@@ -129,8 +140,10 @@ def _fit(differences: Floats, same: Ints) -> PairScorer:
     return PairScorer(np.asarray(weight, np.float64), float(model.intercept_[0] - mean @ weight))
 
 
-def _choose_fusion(embeddings: Floats, signatures: pd.DataFrame, seed: int) -> str:
+def _choose_fusion(
+    embeddings: Floats, signatures: pd.DataFrame, seed: int, near_duplicates: Sequence[tuple[str, str]]
+) -> str:
     if signatures["writer_id"].nunique() < 3 * FOLDS:
         return FUSIONS[0]
-    found = held_out_eers(embeddings, signatures, [INNER_REFERENCES], INNER_DRAWS, seed)
+    found = held_out_eers(embeddings, signatures, [INNER_REFERENCES], INNER_DRAWS, seed, near_duplicates)
     return min(FUSIONS, key=lambda fusion: found[fusion].get(INNER_REFERENCES, 1.0))

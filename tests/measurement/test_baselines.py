@@ -99,6 +99,19 @@ def test_scores_agree_with_a_loop_and_are_symmetric():
     np.testing.assert_array_equal(scorer.score_pairs(held, one, other), scorer.score_pairs(held, other, one))
 
 
+def test_numbers_compared_with_references_score_alike_in_any_order_and_in_any_company(pen):
+    baseline = train_baseline(pen, "nuisance", TRAIN, BINARY, workers=0)
+    held = embed_signatures(pen, baseline, pen.signatures(writer_ids=TEST), workers=0)
+    trials = draw_trials(held.signatures, 3, draws=2)
+    whole = baseline.scorer.score_trials(held.embeddings, trials.references, trials.query, trials.template)
+    swapped = baseline.scorer.score_trials(held.embeddings, trials.references[:, ::-1], trials.query, trials.template)
+    np.testing.assert_allclose(whole, swapped, rtol=1e-3, atol=1e-3)
+    some = np.arange(0, len(trials), 7)
+    part = baseline.scorer.score_trials(held.embeddings, trials.references, trials.query[some], trials.template[some])
+    np.testing.assert_allclose(whole[some], part, rtol=1e-4, atol=1e-4)
+    assert set(baseline.scorer.models) == {1, 3, 5}  # 8 genuine signatures allow no more
+
+
 def test_inner_folds_tell_signal_from_noise(hand):
     rows = hand.signatures()
     rng = np.random.default_rng(0)
