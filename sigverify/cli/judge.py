@@ -6,7 +6,8 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -108,13 +109,14 @@ def benchmark(
     chosen = None if everything else load_protocol(protocol)
     sources = Sources.open(data, data_root)
     maker = _maker(verifier, train, steps, initial, lane, tracking)
-    with progress("benchmark") as say:
+    with _says_how_to_go_on(out), progress("benchmark") as say:
         if chosen is None:
             logged = None if tracking is None else partial(_log, tracking=tracking)
             summary = measure_everything(sources, maker, options, out or Path("."), only, say, logged)
         else:
             results = measure_protocol(chosen, sources, maker, options, None if out is None else out / "work", say)
     if chosen is None:
+        (out or Path(".")).mkdir(parents=True, exist_ok=True)
         (out or Path(".")).joinpath("summary.txt").write_text(summary.table() + "\n", encoding="utf-8")
         emit({"protocols": summary.rows()}, as_json, summary.table())
         raise typer.Exit(1 if summary.failures else 0)
@@ -123,6 +125,17 @@ def benchmark(
     if tracking is not None:
         _log(results, out, tracking=tracking)
     emit(json.loads(results[0].to_json()), as_json, results[0].table())
+
+
+@contextmanager
+def _says_how_to_go_on(out: Path | None) -> Iterator[None]:
+    """Ctrl-C leaves what is finished; say so before the program ends."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = "nothing was kept: give --out next time" if out is None else "what is finished is kept, add --resume"
+        print(f"sigverify: interrupted; {kept}", file=sys.stderr, flush=True)
+        raise
 
 
 def _check_folders(
