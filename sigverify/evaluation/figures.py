@@ -5,15 +5,33 @@ Plain JSON-ready tables; every rate in per cent, every interval [low, high] of 9
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sigverify.config import OperatingPoint, Thresholds
-from sigverify.evaluation.intervals import Interval, Statistic, bootstrap_over_writers, bootstrap_rate, with_resolution
+from sigverify.evaluation.automatic import (
+    RISKS,
+    accepted_draws,
+    cannot_show,
+    decided,
+    frr_statistics,
+    unsupported,
+)
+from sigverify.evaluation.intervals import (
+    Interval,
+    Statistic,
+    bootstrap_draws,
+    bootstrap_rate,
+    never_certain,
+    percentile_interval,
+    with_resolution,
+)
 from sigverify.evaluation.likelihood import calibration_error, calibration_error_floor, cllr, min_cllr
 from sigverify.evaluation.metrics import Scores, auc_of, det_curve, eer_of, eer_rate, frr_at_far_of
+from sigverify.evaluation.oracle import oracle_eer
 from sigverify.evaluation.scoring_trials import written
 from sigverify.records import TrialKind
 from sigverify.scoring.operating_point import thresholds_for
@@ -27,9 +45,12 @@ SHORT = {TrialKind.SKILLED_FORGERY: "skilled", TrialKind.RANDOM_FORGERY: "random
 def measure(scored: ScoredTrials, point: OperatingPoint, resamples: int, seed: int) -> Numbers:
     """Every figure of trials with one number of references. Keys end in the unit; a kind without trials is left out."""
     found: Numbers = {"counts": counts(scored)}
+    drawn: dict[TrialKind, Mapping[str, Scores]] = {}
     for kind, far in ((TrialKind.SKILLED_FORGERY, FAR_SKILLED), (TrialKind.RANDOM_FORGERY, FAR_RANDOM)):
         if len(scored.of(kind)):
-            found[SHORT[kind]] = _against(scored, kind, far, resamples, seed)
+            found[SHORT[kind]], drawn[kind] = _against(scored, kind, far, resamples, seed)
+    if drawn:
+        found["automatic"] = _automatic(scored, drawn, {found[SHORT[kind]].get("note") for kind in drawn})
     if point.thresholds:
         limits = thresholds_for(point, int(scored.n_references[0]))
         found["at_own_thresholds"] = at_thresholds(scored, limits, resamples, seed)
@@ -42,7 +63,7 @@ def counts(scored: ScoredTrials) -> Numbers:
     found: Numbers = {"writers": len(np.unique(scored.writer_id))}
     for kind in TrialKind:
         part = scored.of(kind)
-        found[kind.value] = {"trials": len(part), "distinct_queries": len(np.unique(part.query_id))}
+        found[kind.value] = {"trials": len(part), "distinct_queries": _distinct(part)}
     return found
 
 
@@ -56,6 +77,7 @@ def at_thresholds(scored: ScoredTrials, limits: Thresholds, resamples: int, seed
         hits = {f"{name}_accepted": part.score >= limits.accept, f"{name}_rejected": part.score < limits.reject}
         for key, hit in hits.items():
             interval = bootstrap_rate(hit, written(scored, kind), resamples=resamples, seed=seed)
+            interval = never_certain(interval, float(hit.mean()), _distinct(part))
             found[key], found[f"{key}_interval"] = per_cent(float(hit.mean())), in_per_cent(interval)
         found[f"{name}_decided_automatically"] = per_cent(float(np.mean(sum(hits.values()) > 0)))
     return found
@@ -72,30 +94,68 @@ def evidence(scored: ScoredTrials, limits: Thresholds) -> Numbers:
         llr = [limits.calibration_slope * s + limits.calibration_intercept for s in (genuine, forged)]
         chance = _logistic(np.concatenate(llr))
         truth = np.arange(len(chance)) < len(genuine)
+        held, least = cllr(llr[0], llr[1]), min_cllr(genuine, forged)
+        ece, floor = calibration_error(chance, truth), calibration_error_floor(chance, truth)
         found[name] = {
-            "cllr_bits": round(cllr(llr[0], llr[1]), 4),
-            "min_cllr_bits": round(min_cllr(genuine, forged), 4),
-            "ece": round(calibration_error(chance, truth), 4),
-            "ece_floor": round(calibration_error_floor(chance, truth), 4),
+            "cllr_bits": round(held, 4),
+            "min_cllr_bits": round(least, 4),
+            "calibration_loss_bits": round(held - least, 4),
+            "ece": round(ece, 4),
+            "ece_floor": round(floor, 4),
+            "ece_above_floor": round(ece - floor, 4),
         }
     return found
 
 
-def _against(scored: ScoredTrials, kind: TrialKind, far: float, resamples: int, seed: int) -> Numbers:
+def _against(
+    scored: ScoredTrials, kind: TrialKind, far: float, resamples: int, seed: int
+) -> tuple[Numbers, Mapping[str, Scores]]:
+    """Figures against one kind of forgery, and the resamples behind them: writers resampled alike for every kind."""
     genuine, forged = scored.of(TrialKind.GENUINE), scored.of(kind)
+    sides = written(scored, TrialKind.GENUINE), written(scored, kind)
     curve = det_curve(genuine.score, forged.score)
     frr_name = f"frr_at_far_{100 * far:g}"
-    statistics: dict[str, Statistic] = {"eer": eer_rate, "auc": auc_of, frr_name: partial(frr_at_far_of, far=far)}
-    sides = (written(scored, TrialKind.GENUINE), written(scored, kind))
-    intervals = bootstrap_over_writers(sides[0], sides[1], statistics, resamples=resamples, seed=seed)
-    distinct = [len(np.unique(part.query_id)) for part in (genuine, forged)]
-    intervals["eer"] = with_resolution(intervals["eer"], distinct[0], distinct[1])
+    shown: dict[str, Statistic] = {"eer": eer_rate, "auc": auc_of, frr_name: partial(frr_at_far_of, far=far)}
+    writers = np.unique(np.concatenate([scored.writer_id, scored.query_writer_id])).tolist()
+    statistics = {**shown, **frr_statistics(kind)}
+    drawn = bootstrap_draws(*sides, statistics, resamples=resamples, seed=seed, writers=writers)
+    distinct = [_distinct(part) for part in (genuine, forged)]
     found: Numbers = {"eer_threshold": eer_of(curve).threshold}
-    for name, statistic in statistics.items():
-        found[name], found[f"{name}_interval"] = per_cent(statistic(curve)), in_per_cent(intervals[name])
-    if distinct[1] * far < 1:
-        found["note"] = f"{distinct[1]} distinct forged queries cannot show a FAR of {100 * far:g} %"
+    for name, statistic in shown.items():
+        value, interval = statistic(curve), percentile_interval(drawn[name])
+        effective = distinct[0] if name == frr_name else min(distinct)
+        interval = with_resolution(interval, *distinct) if name == "eer" else never_certain(interval, value, effective)
+        found[name], found[f"{name}_interval"] = per_cent(value), in_per_cent(interval)
+    oracle, interval = oracle_eer(*sides, resamples=resamples, seed=seed)
+    found["oracle"], found["oracle_interval"] = per_cent(oracle), in_per_cent(with_resolution(interval, *distinct))
+    if said := cannot_show(distinct[1], far):
+        found["note"] = said
+    return found, drawn
+
+
+def _automatic(
+    scored: ScoredTrials, drawn: Mapping[TrialKind, Mapping[str, Scores]], said_before: set[str | None]
+) -> Numbers:
+    """Shares decided automatically at each risk of evaluation.automatic, keys ending in its far_skilled (per cent)."""
+    found: Numbers = {}
+    distinct = {kind: _distinct(scored.of(kind)) for kind in drawn}
+    n_genuine = _distinct(scored.of(TrialKind.GENUINE))
+    for risk in RISKS:
+        shares = decided(scored, risk)
+        accepted = shares.pop("genuine_accepted")
+        interval = never_certain(percentile_interval(accepted_draws(drawn, risk)), accepted, n_genuine)
+        found[f"genuine_accepted_{risk.name}"] = per_cent(accepted)
+        found[f"genuine_accepted_{risk.name}_interval"] = in_per_cent(interval)
+        found |= {f"{kind}_decided_{risk.name}": per_cent(share) for kind, share in shares.items()}
+    said = {text: None for risk in RISKS for text in unsupported(distinct, risk) if text not in said_before}
+    if said:
+        found["note"] = "; ".join(said)
     return found
+
+
+def _distinct(trials: ScoredTrials) -> int:
+    """Query images, however often each was compared: what an error rate really rests on."""
+    return len(np.unique(trials.query_id))
 
 
 def per_cent(share: float) -> float | None:

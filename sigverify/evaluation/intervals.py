@@ -123,6 +123,18 @@ def clopper_pearson(errors: int, n: int, level: float = 0.95) -> Interval:
     return Interval(low, high, level)
 
 
+def never_certain(interval: Interval, share: float, n: int) -> Interval:
+    """The interval of a share that was 0 or 1, widened to what `n` distinct images can prove at most; else unchanged.
+
+    Where no error was seen every resample has none either, and the bootstrap says [0, 0]. `n` is the effective number:
+    distinct query images, not pairs or draws.
+    """
+    if 0 < share < 1 or not np.isfinite(share):
+        return interval
+    exact = clopper_pearson(0 if share == 0 else max(1, n), max(1, n), interval.level)
+    return Interval(min(interval.low, exact.low), max(interval.high, exact.high), interval.level)
+
+
 def with_resolution(interval: Interval, n_genuine: int, n_impostor: int) -> Interval:
     """An EER's interval whose upper end is at least what no error at all would prove on these distinct query images.
 
