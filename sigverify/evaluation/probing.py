@@ -15,6 +15,7 @@ from sigverify.errors import TooFewWriters
 from sigverify.evaluation.metrics import auc
 
 OUTER, INNER = 5, 3  # writer folds
+FEW = 3  # numbers: so few are read finely, for the size of a canvas tells only to the pixel
 LOGISTIC, BOOSTING = "logistic regression", "gradient boosting"
 
 Numbers = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ def held_out(
     score, chosen = np.empty(len(numbers)), []
     for train, test in GroupKFold(OUTER, shuffle=True, random_state=seed).split(numbers, genuine, writers):
         name = _choose(numbers[train], genuine[train], writers[train], seed, models)
-        model = _models(seed)[name].fit(numbers[train], genuine[train])
+        model = _models(seed, numbers.shape[1])[name].fit(numbers[train], genuine[train])
         score[test] = model.predict_proba(numbers[test])[:, 1]
         chosen.append(name)
     return score, chosen
@@ -61,21 +62,22 @@ def _choose(numbers: Numbers, genuine: Mask, writers: Writers, seed: int, models
         if genuine[test].all() or not genuine[test].any():
             continue
         for name in models:
-            model = _models(seed)[name].fit(numbers[train], genuine[train])
+            model = _models(seed, numbers.shape[1])[name].fit(numbers[train], genuine[train])
             chance = model.predict_proba(numbers[test])[:, 1]
             quality[name] += auc(chance[genuine[test]], chance[~genuine[test]])
     return max(quality, key=lambda name: quality[name])
 
 
-def _models(seed: int) -> dict[str, Any]:
+def _models(seed: int, columns: int) -> dict[str, Any]:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    depth: dict[str, Any] = {"max_iter": 60, "learning_rate": 0.15, "max_leaf_nodes": 15, "max_bins": 32}
+    if columns <= FEW:
+        depth = {"max_iter": 150, "learning_rate": 0.1, "max_leaf_nodes": 31, "max_bins": 255}
     return {
         LOGISTIC: make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500)),
-        BOOSTING: HistGradientBoostingClassifier(
-            max_iter=60, learning_rate=0.15, max_leaf_nodes=15, max_bins=32, class_weight="balanced", random_state=seed
-        ),
+        BOOSTING: HistGradientBoostingClassifier(class_weight="balanced", random_state=seed, **depth),
     }
