@@ -29,6 +29,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_an_audit_from_the_command_line(folder, tmp_path):
     done = run(folder, "--out", tmp_path / "out", "--workers", 1, "--json")
     found = json.loads(done.stdout)

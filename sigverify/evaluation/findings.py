@@ -12,6 +12,7 @@ from sigverify.evaluation.repeats_by_label import ENOUGH_GENUINE, Repeats
 
 SEVERE_EER, SERIOUS_EER, SLIGHT_EER = 0.10, 0.25, 0.35
 SLIGHT_WITH_REFERENCES = 0.30
+CLEARLY = 0.05  # of EER, below which a difference between scans and cleaned scans is not worth a sentence
 MANY_REPEATS = 0.01  # share of the images above which exact duplicates are serious
 KIND_SEVERE, KIND_SERIOUS = 0.90, 0.65  # balanced share of labels that the kind of scan tells
 
@@ -102,7 +103,9 @@ def _from_probes(answers: Sequence[Answer]) -> list[Finding]:
         severity = _severity(answer)
         if severity is not Severity.NONE:
             found.append(_told(answer, severity, cleaned.get(answer.question.name)))
-        elif (after := cleaned.get(answer.question.name)) is not None and _severity(after) is not Severity.NONE:
+            continue
+        after = cleaned.get(answer.question.name)
+        if after is not None and after.eer < answer.eer - CLEARLY and _severity(after) is not Severity.NONE:
             found.append(_made_by_cleaning(after))
     return found
 

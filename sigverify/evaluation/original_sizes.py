@@ -30,7 +30,7 @@ def read_sizes(path: str | Path) -> pd.DataFrame:
     missing = [c for c in COLUMNS if c not in frame]
     if missing:
         raise BadTable("the table of original sizes lacks columns", got=", ".join(missing), expected=", ".join(COLUMNS))
-    sizes = frame.set_index("path")[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
+    sizes: pd.DataFrame = frame.set_index("path")[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
     if not (sizes > 0).all(axis=None) or sizes.index.has_duplicates:
         raise BadTable("original sizes cannot be used", got="values missing or not positive, or a path twice")
     return sizes

@@ -21,7 +21,7 @@ from sigverify.evaluation.repeats_by_label import Repeats, count_repeats
 from sigverify.evaluation.scan_description import describe, describe_scans
 from sigverify.storage.store import Store
 
-WRITERS, EACH = 10, 10  # EACH genuine signatures and EACH forgeries a writer
+WRITERS, GENUINE, FORGED = 10, 10, 5  # signatures a writer
 
 
 def pen(rng: np.random.Generator, width: int = 3) -> np.ndarray:
@@ -41,7 +41,7 @@ def scans(cue: str = "", seed: int = 0) -> list[tuple[str, str, np.ndarray]]:
     rng = np.random.default_rng(seed)
     made = []
     for writer in range(WRITERS):
-        for label in ["genuine"] * EACH + ["forged"] * EACH:
+        for label in ["genuine"] * GENUINE + ["forged"] * FORGED:
             forged = label == "forged"
             image = pen(rng, 3 + 3 * (cue == "pen" and forged))
             if cue == "paper" and forged:
@@ -148,7 +148,7 @@ def test_the_page_holds_everything_and_loads_nothing(audits, tmp_path):
 def test_what_cannot_be_audited_says_why(tmp_path):
     made = scans()
     with pytest.raises(BadInput, match="no skilled forgeries"):
-        audit_data(catalogue(tmp_path / "a", [row for row in made[:30] if row[1] == "genuine"]), workers=1)
+        audit_data(catalogue(tmp_path / "a", [row for row in made[:20] if row[1] == "genuine"]), workers=1)
     with pytest.raises(TooFewWriters, match="too few writers to audit"):
         audit_data(catalogue(tmp_path / "b", [row for row in made if row[0] < "w04"]), workers=1)
     empty = Store.open(tmp_path / "empty", create=True)
