@@ -88,7 +88,7 @@ def run_benchmark(
     say("done", 1.0)
     about = _about(verifier, held, rows, part, fold, seed)
     about |= {"copy": _copy(whole, held), "seconds": round(time.monotonic() - started, 1)}
-    notes = [*sample.notes, *_told(about, parts), *_repeated_across_writers(rows), *_unsupported(figures)]
+    notes = [*sample.notes, *_told(about, parts), *_repeated_across_writers(rows), *unsupported(figures)]
     counted = _counts(sample.embedded, rows, sample.trials)
     return BenchmarkResult(
         about, counted, figures, common, (parts, *checked), tuple(notes), sample.scored,
@@ -197,7 +197,7 @@ def _repeated_across_writers(rows: pd.DataFrame) -> list[str]:
     return [f"{differs.sum()} exact duplicates contradict each other in writer or label"] if differs.any() else []
 
 
-def _unsupported(figures: dict[int, dict[str, Any]]) -> list[str]:
+def unsupported(figures: dict[int, dict[str, Any]]) -> list[str]:
     """What the distinct images cannot show, each once, with the numbers of references it concerns."""
     said: dict[str, list[str]] = {}
     for k, found in figures.items():

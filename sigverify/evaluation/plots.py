@@ -102,7 +102,7 @@ def scores_figure(scored: ScoredTrials, own: dict[str, Any], about: str) -> Figu
             label = f"{name} ({len(score):,})"
             axis.hist(np.clip(score, low, high), histtype="stepfilled", alpha=0.22, **style)
             axis.hist(np.clip(score, low, high), histtype="step", linewidth=1.8, label=label, **style)
-    if own:
+    if "accept" in own:  # folds pooled have thresholds each of their own, none to draw
         _refer_band(axis, own["reject"], own["accept"], low, high)
     axis.set(xlabel="score (higher is more genuine)", ylabel="density", xlim=(low, high))
     axis.set_yticks([])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sigverify.config import OperatingPoint, Thresholds, digest
-from sigverify.evaluation.benchmark import BenchmarkResult, deployed
+from sigverify.evaluation.benchmark import BenchmarkResult, deployed, unsupported
 from sigverify.evaluation.common_writers import common_writers
 from sigverify.evaluation.figures import at_thresholds, evidence, measure
 from sigverify.evaluation.protocols import Protocol
@@ -33,14 +33,15 @@ def pool(folds: Sequence[Fold], protocol: Protocol, seed: int = 0) -> BenchmarkR
     scored = {k: ScoredTrials.concatenate([result.scored[k] for result in results]) for k in numbers}
     resamples = protocol.seeds.bootstrap
     figures = {k: _figures(folds, scored[k], k, resamples, seed) for k in numbers}
-    notes = dict.fromkeys(note for result in results for note in result.notes)
+    of_folds = {note for result in results for note in unsupported(result.figures)}
+    notes = dict.fromkeys(note for result in results for note in result.notes if note not in of_folds)
     return BenchmarkResult(
         _about(results),
         _counts(results),
         figures,
         common_writers(scored, figures, resamples, seed),
         pooled_controls(results, scored, seed),
-        tuple(notes),
+        (*notes, *unsupported(figures)),
         scored,
         deployment=deployed([(result.calibration, result.scored) for result in results], protocol, seed),
         folds=tuple(_brief(result) for result in results),
@@ -75,7 +76,8 @@ def _figures(folds: Sequence[Fold], scored: ScoredTrials, k: int, resamples: int
     decided = ScoredTrials.concatenate([_decided(trials, limits) for trials, limits in parts])
     llr = [replace(t, score=limits.calibration_slope * t.score + limits.calibration_intercept) for t, limits in parts]
     own = at_thresholds(decided, _DECIDED, resamples, seed)
-    own |= {"accept": [limits.accept for _, limits in parts], "reject": [limits.reject for _, limits in parts]}
+    own = {name: value for name, value in own.items() if name not in ("accept", "reject")}
+    own["thresholds_of_folds"] = [{"accept": limits.accept, "reject": limits.reject} for _, limits in parts]
     found["at_own_thresholds"] = own
     found["evidence"] = evidence(ScoredTrials.concatenate(llr), replace(_DECIDED, calibration_slope=1.0))
     return found

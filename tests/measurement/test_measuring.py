@@ -16,6 +16,7 @@ import pytest
 
 from sigverify.config import BatchSettings, Policy, PreprocessingSettings, TrainingSettings, digest
 from sigverify.errors import BadInput, Conflict, Mismatch
+from sigverify.evaluation.calibration_trials import calibrate
 from sigverify.evaluation.metrics import eer
 from sigverify.evaluation.protocols import MeasuredWriters, Protocol, Seeds, TrainingSources, TrialRules
 from sigverify.evaluation.splits import splits_of
@@ -25,7 +26,7 @@ from sigverify.measurement.makers import Given, Task, Trained, check_lane
 from sigverify.measurement.measuring import Options, measure_protocol
 from sigverify.measurement.outputs import write_outputs
 from sigverify.measurement.sources import Sources
-from sigverify.records import Part
+from sigverify.records import Part, TrialKind
 from sigverify.trained_on import TrainedOn
 from tests.measurement.synthetic_set import ENCODER, catalogue, names_of, tiny_verifier
 
@@ -37,6 +38,7 @@ FOLDED = Protocol(
     TrialRules(references=(1, 2), draws=2),
     seeds=Seeds(bootstrap=20),
 )
+EASY = Policy(max_far_skilled=0.2, max_far_random=0.2, max_frr_auto=0.2, min_calibration_writers=4)
 FROZEN = replace(FOLDED, name="mine-deployment-dev", policies=(Policy(max_far_skilled=0.1, max_far_random=1.0),))
 QUICK = Options(controls="none", workers=1)
 
@@ -48,15 +50,17 @@ class PerFold(Given):
     folder: object = None
     fails_at: int = -1
     made: list = field(default_factory=list)
+    point: object = None
     trains = True
 
     def make(self, task: Task):
         if task.split.fold == self.fails_at:
             raise KeyboardInterrupt
         self.made.append((task.seed, task.split.fold))
-        return tiny_verifier(
+        made = tiny_verifier(
             self.folder / f"f{task.split.fold}-{task.seed}", seed=(task.split.fold or 0) + 10 * task.seed
         )
+        return made if self.point is None else made.with_settings(operating_point=self.point)
 
 
 @pytest.fixture
@@ -150,6 +154,20 @@ def test_thresholds_are_frozen_on_each_folds_calibration_writers(sources, tiny, 
     n = [np.sum(r.scored[1].kind == "genuine") for r in found[1:]]
     assert headline["frr"] == pytest.approx(100 * np.average(errors, weights=n), abs=1e-3)
     assert "thresholds frozen" in found[0].table()
+
+
+def test_pooled_decisions_are_each_folds_own_counted_together(sources, tiny, tmp_path):
+    names = splits_of(FOLDED, sources.writer_ids())
+    point = calibrate(sources.stores[0], tiny, EASY, writer_ids=names[0].test + names[1].test, draws=2, workers=1)
+    maker = PerFold(tiny, tmp_path / "v", point=point)
+    found = measure_protocol(FOLDED, sources, maker, QUICK, tmp_path / "work")
+    own = found[0].figures[2]["at_own_thresholds"]
+    accept = next(t.accept for t in point.thresholds if t.n_references == 2)
+    genuine = np.concatenate([r.scored[2].of(TrialKind.GENUINE).score for r in found[1:]])
+    assert own["genuine_accepted"] == pytest.approx(100 * np.mean(genuine >= accept), abs=1e-3)
+    evidence = found[0].figures[2]["evidence"]["skilled"]
+    assert evidence["min_cllr_bits"] <= evidence["cllr_bits"] + 1e-9
+    write_outputs(found[:1], tmp_path / "out")
 
 
 def test_thresholds_move_to_another_catalogue(sources, tiny, tmp_path):
