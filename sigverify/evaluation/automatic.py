@@ -44,8 +44,8 @@ def thresholds_at(scored: ScoredTrials, risk: Risk) -> tuple[float, float]:
     accept = -np.inf
     for kind in (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY):
         forged = np.sort(scored.of(kind).score)
-        if len(forged):
-            allowed = int(np.floor(risk.far(kind) * len(forged) + 1e-9))
+        allowed = int(np.floor(risk.far(kind) * len(forged) + 1e-9))
+        if allowed < len(forged):
             highest = forged[len(forged) - allowed - 1]  # the best forgery that must not be accepted
             accept = max(accept, float(np.nextafter(highest, np.inf)))
     genuine = np.sort(scored.of(TrialKind.GENUINE).score)
