@@ -38,7 +38,7 @@ class Question:
     sides: tuple[str, ...] = (RAW, CLEAN)
 
 
-# The columns were chosen among several definitions, on CEDAR and BHSig260 as a whole, as those nearest to what was known
+# The columns were chosen among several definitions, on all of CEDAR and BHSig260, as those nearest to what was known
 # of these sets. That they agree is therefore no confirmation, and a probe that finds little proves little: other
 # numbers of the ranked ink (rim against inside, quantiles) tell far more on CEDAR than the two asked for here.
 QUESTIONS = (
