@@ -21,8 +21,11 @@ SCORES, RESULTS = "scores.parquet", "benchmark.json"
 SHOWN = {  # key of the JSON's top level -> where evaluation.figures keeps it
     "skilled_eer": ("skilled", "eer"),
     "random_eer": ("random", "eer"),
+    "oracle_skilled_eer": ("skilled", "oracle"),
     "frr_at_far_skilled_1": ("skilled", "frr_at_far_1"),
     "frr_at_far_random_0.1": ("random", "frr_at_far_0.1"),
+    "accepted_at_far_skilled_0.5": ("automatic", "genuine_accepted_0.5"),
+    "accepted_at_far_skilled_1": ("automatic", "genuine_accepted_1"),
     "far_skilled": ("at_own_thresholds", "skilled_accepted"),
     "far_random": ("at_own_thresholds", "random_accepted"),
     "genuine_accepted": ("at_own_thresholds", "genuine_accepted"),

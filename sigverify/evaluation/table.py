@@ -11,12 +11,14 @@ COLUMNS = (
     ("references", ""),
     ("writers", ""),
     ("skilled EER %", "skilled eer"),
+    ("oracle EER %", "skilled oracle"),
     ("random EER %", "random eer"),
     ("FRR % at far_skilled 1 %", "skilled frr_at_far_1"),
     ("FRR % at far_random 0.1 %", "random frr_at_far_0.1"),
     ("far_skilled % at own", "at_own_thresholds skilled_accepted"),
     ("genuine accepted % at own", "at_own_thresholds genuine_accepted"),
 )
+WITHOUT_INTERVAL = ("oracle",)  # beside the headline, never in its place
 
 
 def as_text(result: BenchmarkResult) -> str:
@@ -33,9 +35,22 @@ def as_text(result: BenchmarkResult) -> str:
         f"failures to acquire {failures}"
     )
     notes = [f"  {note}" for note in result.notes]
-    lines += [*_frozen(result), *_apart(result)]
+    lines += [*_automatic(result), *_frozen(result), *_apart(result)]
     verdict = [f"verdict: {result.status}", *controls, counted]
     return "\n".join([head, "", *lines, "", *verdict, *(["notes:", *notes] if notes else [])])
+
+
+def _automatic(result: BenchmarkResult) -> list[str]:
+    """Shares decided without a person at each risk: one line a number of references and risk."""
+    lines = []
+    for k, figures in result.figures.items():
+        found = figures.get("automatic", {})
+        for risk in (name.removeprefix("all_decided_") for name in found if name.startswith("all_decided_")):
+            accepted = _with_interval(found[f"genuine_accepted_{risk}"], found[f"genuine_accepted_{risk}_interval"])
+            decided = f"{found[f'genuine_decided_{risk}']:.1f} % of genuine and {found[f'all_decided_{risk}']:.1f} %"
+            lines.append(f"  {k} references, far_skilled {risk} %: {accepted} % accepted; {decided} of all decided")
+    head = "genuine accepted and trials decided without a person, far_random at most 0.1 %, thresholds of these trials:"
+    return ["", head, *lines] if lines else []
 
 
 def _frozen(result: BenchmarkResult) -> list[str]:
@@ -71,7 +86,7 @@ def _row(k: int, found: dict[str, Any]) -> list[str]:
     for _, where in COLUMNS[2:]:
         group, item = where.split()
         value, interval = found.get(group, {}).get(item), found.get(group, {}).get(f"{item}_interval")
-        cells.append("" if value is None else _with_interval(value, interval))
+        cells.append("" if value is None else _with_interval(value, None if item in WITHOUT_INTERVAL else interval))
     return cells
 
 

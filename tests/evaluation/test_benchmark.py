@@ -89,8 +89,22 @@ def test_figures_have_both_kinds_intervals_and_counts(result):
     assert any("10 references" in note for note in found["notes"])
     assert set(found["controls"]) >= {
         "parts",
-        "nuisance_without_references_input", "nuisance_without_references_scan", "wrong_reference", "order",
+        "nuisance_without_references_input", "nuisance_without_references_scan", "nuisance_with_references",
+        "wrong_reference", "reference_free", "order",
     }  # fmt: skip
+    assert "stress" not in found["controls"] and "stroke_redrawn" not in found["controls"]["nuisance_with_references"]
+    assert set(found["oracle_skilled_eer"]) == set(found["accepted_at_far_skilled_0.5"]) == {"1", "3"}
+
+
+def test_all_controls_prepare_again_and_the_table_shows_oracle_and_automatic_shares(store, verifier):
+    found = run_benchmark(store, verifier, references=(3,), draws=1, workers=0, controls="all")
+    by_name = {control.name: control for control in found.controls}
+    assert set(by_name["nuisance_with_references"].numbers["stroke_redrawn"]["by_references"]) == {"3"}
+    assert len(by_name["stress"].numbers["by_stress"]) == 11
+    shown = found.figures[3]
+    assert f"{shown['skilled']['oracle']:.2f}" in found.table() and "oracle" in found.table()
+    accepted = f"far_skilled 0.5 %: {shown['automatic']['genuine_accepted_0.5']:.2f} ["
+    assert f"3 references, {accepted}" in found.table()
 
 
 def test_curves_over_references_use_the_writers_that_all_columns_share(store, verifier, tmp_path):
@@ -98,7 +112,7 @@ def test_curves_over_references_use_the_writers_that_all_columns_share(store, ve
     genuine = rows[(rows.writer_id == "syn/003") & (rows.label == "genuine")].signature_id
     shorter = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
     shorter.add_signatures(rows[~rows.signature_id.isin(sorted(genuine)[:3])])
-    found = run_benchmark(shorter, verifier, references=(1, 5), draws=2, workers=0)
+    found = run_benchmark(shorter, verifier, references=(1, 5), draws=2, workers=0, controls="none")
     assert (found.figures[1]["counts"]["writers"], found.figures[5]["counts"]["writers"]) == (WRITERS, WRITERS - 1)
     assert found.common["writers"] == WRITERS - 1
     assert found.common["skilled_eer"]["5"] == found.figures[5]["skilled"]["eer"]
@@ -113,7 +127,7 @@ def test_duplicates_that_contradict_each_other_are_told(store, verifier, tmp_pat
     rows.loc[rows.signature_id == "syn/000/genuine/900", "label"] = "skilled_forgery"
     wrong = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
     wrong.add_signatures(rows)
-    notes = run_benchmark(wrong, verifier, references=(1,), draws=1, workers=0).notes
+    notes = run_benchmark(wrong, verifier, references=(1,), draws=1, workers=0, controls="none").notes
     assert "1 exact duplicates contradict each other in writer or label" in notes
 
 
@@ -144,7 +158,9 @@ def test_saved_trials_keep_their_contract(result, tmp_path):
 
 def test_a_seed_repeats_a_benchmark_and_the_cache_changes_nothing(store, verifier, result, tmp_path):
     for _ in range(2):
-        again = run_benchmark(store, verifier, references=(1, 3), draws=3, workers=0, cache_dir=tmp_path)
+        again = run_benchmark(
+            store, verifier, references=(1, 3), draws=3, workers=0, cache_dir=tmp_path, controls="none"
+        )
         for k in (1, 3):
             np.testing.assert_array_equal(again.scored[k].score, result.scored[k].score)
         assert again.figures[3] == result.figures[3]
