@@ -172,3 +172,40 @@ def test_calibration_error_of_right_and_wrong_probabilities():
     assert calibration_error(chance, truth) == pytest.approx(floor, abs=0.01)
     assert calibration_error(np.where(chance > 0.5, 1.0, 0.0), truth) == pytest.approx(0.25, abs=0.02)
     assert calibration_error(np.full(10, 0.5), np.arange(10) < 5) == pytest.approx(0)  # ties share a bin
+
+
+def slow_calibration_error(chance, truth, bins=15) -> float:
+    """Walk the distinct probabilities upwards; each joins the bin that the middle of its mass falls into."""
+    share = {True: 0.5 / np.sum(truth), False: 0.5 / np.sum(~truth)}
+    gap, below = [0.0] * bins, 0.0
+    for level in sorted(set(chance)):
+        held = [bool(t) for c, t in zip(chance, truth, strict=True) if c == level]
+        mass = sum(share[t] for t in held)
+        place = min(int(bins * (below + mass / 2)), bins - 1)
+        gap[place] += mass * level - sum(share[t] for t in held if t)
+        below += mass
+    return sum(map(abs, gap))
+
+
+@given(few_levels, few_levels)
+@settings(max_examples=100, deadline=None)
+def test_calibration_error_against_a_slow_walk_with_ties(genuine, impostor):
+    chance = np.concatenate([genuine, impostor])
+    chance = (chance - chance.min() + 0.13) / (np.ptp(chance) + 1)
+    truth = np.arange(len(chance)) < len(genuine)
+    assert calibration_error(chance, truth) == pytest.approx(slow_calibration_error(chance, truth), abs=1e-9)
+
+
+@given(few_levels, few_levels)
+@settings(max_examples=50, deadline=None)
+def test_label_swap_with_negation_leaves_the_evidence_as_it_is(genuine, impostor):
+    g, i = np.array(genuine), np.array(impostor)
+    assert cllr(-i, -g) == pytest.approx(cllr(g, i), abs=1e-12)
+    assert min_cllr(-i, -g) == pytest.approx(min_cllr(g, i), abs=1e-9)
+    assert min_cllr(np.full(3, 2.0), np.full(4, 2.0)) == pytest.approx(1)
+
+
+def test_accepted_and_refused_shares_count_a_tie_as_accepted():
+    scores = [0.0, 1.0, 1.0, 2.0]
+    assert (far_at(scores, 1.0), frr_at(scores, 1.0)) == (0.75, 0.25)
+    assert all(far_at(scores, t) + frr_at(scores, t) == 1 for t in (-1, 0, 0.5, 1, 2, 3))
