@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from sigverify.cli import audit, batches, data, judge, models, training
+from sigverify.cli import audit, batches, calibrating, data, judge, models, training
 from sigverify.errors import SigverifyError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 data.add_to(app)
 batches.add_to(app)
 judge.add_to(app)
+calibrating.add_to(app)
 audit.add_to(app)
 training.add_to(app)
 app.add_typer(models.app, name="models")

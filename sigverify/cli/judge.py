@@ -1,22 +1,19 @@
-"""Commands that measure: benchmark, calibrate."""
+"""The command that measures: benchmark."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sigverify.cli.console import (
-    CatalogueOption,
     JsonOption,
     TrackingOption,
     VerifierOption,
@@ -25,17 +22,15 @@ from sigverify.cli.console import (
     progress,
 )
 from sigverify.errors import BadInput
-from sigverify.records import Part
+from sigverify.records import Part, Pictures
 
 if TYPE_CHECKING:
-    from sigverify.evaluation.benchmark import BenchmarkResult
     from sigverify.measurement.makers import Given, Trained
 
 
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
     app.command("benchmark")(benchmark)
-    app.command("calibrate")(calibrate)
 
 
 def benchmark(
@@ -74,6 +69,13 @@ def benchmark(
     test_runs: Annotated[
         Path | None, typer.Option(help="Register of looks at test writers; default benchmarks/test_runs.csv, if there.")
     ] = None,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Also measure simple systems beside it.")] = False,
+    imagenet: Annotated[
+        Path | None, typer.Option(help="With --baselines: safetensors of the timm backbone trained on ImageNet.")
+    ] = None,
+    pictures: Annotated[
+        Pictures, typer.Option(help="Which signatures the page may show: a signature is biometric data.")
+    ] = Pictures.SYNTHETIC,
     tracking: TrackingOption = None,
     workers: WorkersOption = 2,
     as_json: JsonOption = False,
@@ -82,10 +84,9 @@ def benchmark(
 
     Example: sigverify benchmark --data runs/cedar --protocol open --json
     """
+    from sigverify.cli.benchmark_run import BenchmarkRun
     from sigverify.evaluation.protocols import load_protocol
-    from sigverify.measurement.everything import measure_everything
-    from sigverify.measurement.measuring import Options, measure_protocol
-    from sigverify.measurement.outputs import write_outputs
+    from sigverify.measurement.measuring import Options
     from sigverify.measurement.sources import Sources
     from sigverify.storage.store import Store
 
@@ -107,24 +108,15 @@ def benchmark(
         command=_typed(),
     )
     chosen = None if everything else load_protocol(protocol)
-    sources = Sources.open(data, data_root)
     maker = _maker(verifier, train, steps, initial, lane, tracking)
+    run = BenchmarkRun(Sources.open(data, data_root), maker, options, out, baselines, imagenet, pictures, tracking)
     with _says_how_to_go_on(out), progress("benchmark") as say:
         if chosen is None:
-            logged = None if tracking is None else partial(_log, tracking=tracking)
-            summary = measure_everything(sources, maker, options, out or Path("."), only, say, logged)
+            values, text, failed = run.everything(only, say)
         else:
-            results = measure_protocol(chosen, sources, maker, options, None if out is None else out / "work", say)
-    if chosen is None:
-        (out or Path(".")).mkdir(parents=True, exist_ok=True)
-        (out or Path(".")).joinpath("summary.txt").write_text(summary.table() + "\n", encoding="utf-8")
-        emit({"protocols": summary.rows()}, as_json, summary.table())
-        raise typer.Exit(1 if summary.failures else 0)
-    if out is not None:
-        write_outputs(results, out)
-    if tracking is not None:
-        _log(results, out, tracking=tracking)
-    emit(json.loads(results[0].to_json()), as_json, results[0].table())
+            values, text, failed = run.one(chosen, say)
+    emit(values, as_json, text)
+    raise typer.Exit(1 if failed else 0)
 
 
 @contextmanager
@@ -190,55 +182,3 @@ def _maker(
             settings, preprocessing=from_dict(PreprocessingSettings, {**to_dict(settings.preprocessing), "lane": lane})
         )
     return Trained(settings, None if first is None else first.weights_path)
-
-
-def _log(results: Sequence[BenchmarkResult], folder: Path | None, *, tracking: str) -> None:
-    """To MLflow; results that were not asked for in a folder are logged from one that goes again."""
-    from sigverify.measurement.outputs import write_outputs
-    from sigverify.measurement.tracking import log_measurement
-
-    if folder is not None:
-        log_measurement(results, folder, tracking)
-        return
-    with tempfile.TemporaryDirectory(prefix="sigverify-") as place:
-        log_measurement(results, write_outputs(results, Path(place)), tracking)
-
-
-def calibrate(
-    catalogue: CatalogueOption,
-    out: Annotated[Path, typer.Option(help="Folder for the new bundle.")],
-    policy: Annotated[str, typer.Option(help="Policy as JSON; unset keys keep their defaults.")] = "{}",
-    verifier: VerifierOption = "default",
-    tracking: TrackingOption = None,
-    register: Annotated[str | None, typer.Option(help="Also register the new version under this name.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the reference draws.")] = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """Choose thresholds for a policy on a bank's own labelled signatures, without retraining: a new verifier version.
-
-    Example: sigverify calibrate --catalogue bank --policy '{"max_far_skilled": 0.01}' --out bundles/calibrated
-    """
-    from sigverify.config import Policy, from_dict
-    from sigverify.evaluation.calibration_trials import calibrate as run
-    from sigverify.model_card import write_card
-    from sigverify.registry import Evidence, Registry, describe, open_verifier
-    from sigverify.retraining import taught_by
-    from sigverify.storage.store import Store
-
-    try:
-        wanted = from_dict(Policy, json.loads(policy))
-    except ValueError as error:
-        raise BadInput("--policy is not JSON", got=policy, expected='{"max_far_skilled": 0.01}') from error
-    base, store = open_verifier(verifier, tracking), Store.open(catalogue)
-    chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
-    rows = store.signatures()
-    chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)
-    chosen.card = write_card(chosen)
-    bundle = chosen.save(out)
-    if register:
-        registry = Registry(tracking)
-        run_id = registry.log_run("calibrate", chosen.version, Evidence(parameters={"base": base.version}), bundle)
-        registry.register(run_id, bundle, register, describe(chosen, {}))
-    point = chosen.settings.operating_point
-    text = f"{chosen.version} in {bundle}: policy {wanted.name} {wanted.version}, {point.n_writers} writers"
-    emit({"verifier_version": chosen.version, "bundle": bundle, "operating_point": point}, as_json, text)

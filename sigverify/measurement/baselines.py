@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sigverify.storage.store import Store
 
 Kind = Literal["hog", "nuisance", "nuisance_and_shape"]
-SKELETON = PreprocessingSettings(stroke_width_px=3.0)
+SKELETON = PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line")
 RAW = PreprocessingSettings(lane="legacy")
 TITLES = {
     "hog": "HOG + logistic regression",
@@ -147,7 +147,8 @@ def variant(preprocessing: PreprocessingSettings) -> str:
     if preprocessing.lane == "legacy":
         return "raw resized scan"
     if preprocessing.stroke_width_px > 0:
-        return f"{preprocessing.stroke_width_px:g}-pixel skeleton"
+        kept = "skeleton" if preprocessing.stroke_shape == "line" else "strokes"
+        return f"{preprocessing.stroke_width_px:g}-pixel {kept}"
     return "ink as ranks" if preprocessing.ink == "rank" else "binary as scanned"
 
 

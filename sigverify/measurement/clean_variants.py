@@ -8,7 +8,7 @@ feeds the reader.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from sigverify.storage.store import Store
 
 REFERENCES = (1, 5, 10)
+SCANNED = PreprocessingSettings(stroke_width_px=0.0)
 VARIANTS: dict[str, PreprocessingSettings] = {
-    "binary as scanned": PreprocessingSettings(),
-    "ink as ranks": PreprocessingSettings(ink="rank"),
-    "redrawn 2.5 px": PreprocessingSettings(stroke_width_px=2.5),
-    "redrawn 3 px": PreprocessingSettings(stroke_width_px=3.0),
+    "binary, strokes as scanned": SCANNED,
+    "ink as ranks, strokes as scanned": replace(SCANNED, ink="rank"),
+    "centre lines 2.5 px": PreprocessingSettings(stroke_width_px=2.5, stroke_shape="line"),
+    "centre lines 3 px": PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line"),
+    "mean width 2.5 px": PreprocessingSettings(stroke_width_px=2.5, stroke_shape="pen"),
+    "mean width 3 px": PreprocessingSettings(stroke_width_px=3.0, stroke_shape="pen"),
 }
 
 

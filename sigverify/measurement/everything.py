@@ -11,13 +11,13 @@ from typing import Any
 from sigverify.errors import SigverifyError
 from sigverify.evaluation.protocols import Protocol, load_protocol, protocol_names
 from sigverify.evaluation.result import BenchmarkResult
-from sigverify.measurement.makers import Given, Progress, Trained
+from sigverify.measurement.makers import Maker, Progress
 from sigverify.measurement.measuring import Options, measure_protocol
 from sigverify.measurement.outputs import write_outputs
 from sigverify.measurement.sources import Sources
 
 SHOWN = ("1", "5", "10")  # numbers of references in the summary
-Finished = Callable[[Sequence[BenchmarkResult], Path], None]
+Finished = Callable[[Protocol, Sequence[BenchmarkResult], Path], None]
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,17 @@ def present(sources: Sources, trains: bool, only: str = "") -> list[Protocol]:
 
 def measure_everything(
     sources: Sources,
-    maker: Given | Trained,
+    maker: Maker,
     options: Options,
     out: Path,
     only: str = "",
     on_progress: Progress | None = None,
     finished: Finished | None = None,
 ) -> Summary:
-    """Measure every protocol of `present` into ``out/PROTOCOL``; one that cannot be measured is named, not the end."""
+    """Measure every protocol of `present` into ``out/PROTOCOL``; one that cannot be measured is named, not the end.
+
+    `finished(protocol, results, folder)` writes what a protocol's results leave; by default, their outputs.
+    """
     say = on_progress or (lambda stage, share: None)
     protocols = present(sources, maker.trains, only)
     headlines: dict[str, BenchmarkResult] = {}
@@ -94,7 +97,8 @@ def measure_everything(
             failures[protocol.name] = str(error)
             continue
         headlines[protocol.name] = results[0]
-        write_outputs(results, out / protocol.name)
-        if finished is not None:
-            finished(results, out / protocol.name)
+        if finished is None:
+            write_outputs(results, out / protocol.name)
+        else:
+            finished(protocol, results, out / protocol.name)
     return Summary(headlines, failures)

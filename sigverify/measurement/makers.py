@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,29 @@ class Task:
     work: Path
     workers: int
     say: Progress
+
+
+class Maker(typing.Protocol):
+    """Where the verifier of a split comes from."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether a split's training writers teach it: then every split gets its own."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Names everything that decides what is made."""
+        ...
+
+    @property
+    def lane(self) -> str:
+        """clean or legacy."""
+        ...
+
+    def make(self, task: Task) -> Any:
+        """Anything run_benchmark takes as a verifier."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +135,7 @@ class Trained:
         return digest({**parts, "calibration": list(split.calibration)})
 
 
-def check_lane(maker: Given | Trained, lane: str | None) -> None:
+def check_lane(maker: Maker, lane: str | None) -> None:
     """Raises Mismatch where a verifier is of another lane than the one asked for."""
     if lane is not None and maker.lane != lane:
         raise Mismatch(
@@ -126,12 +150,12 @@ def _teaching(task: Task) -> list[Store]:
     """Catalogues of the training sets, each once, and a synthetic one where the protocol mixes one in."""
     stores = {id(s): s for s in (task.sources.of(name) for name in task.protocol.training.datasets)}
     plan = task.protocol.training
-    extra = [_synthetic(task)] if plan.synthetic_writers else []
+    extra = [synthetic_store(task)] if plan.synthetic_writers else []
     return [*stores.values(), *extra]
 
 
-def _synthetic(task: Task) -> Store:
-    """Drawn once for all trainings under ``work``."""
+def synthetic_store(task: Task) -> Store:
+    """The synthetic catalogue that the task's protocol mixes in, drawn once for all trainings under ``work``."""
     from sigverify.synthetic_catalogue import synthesise_catalogue
 
     plan = task.protocol.training

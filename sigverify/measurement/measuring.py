@@ -15,7 +15,7 @@ from sigverify.evaluation.protocols import Protocol, TrainingSources, select_sig
 from sigverify.evaluation.splits import Split, splits_of
 from sigverify.measurement.keeping import keep, kept
 from sigverify.measurement.looks import register_test_run
-from sigverify.measurement.makers import Given, Progress, Task, Trained
+from sigverify.measurement.makers import Maker, Progress, Task
 from sigverify.measurement.pooling import pool, spread_over_seeds
 from sigverify.measurement.sources import Sources
 from sigverify.measurement.transfer import transferred, transferred_writers
@@ -59,7 +59,7 @@ class _Unit:
 def measure_protocol(
     protocol: Protocol,
     sources: Sources,
-    maker: Given | Trained,
+    maker: Maker,
     options: Options = Options(),
     work: Path | None = None,
     on_progress: Progress | None = None,
@@ -97,7 +97,7 @@ class _Run:
 
     protocol: Protocol
     sources: Sources
-    maker: Given | Trained
+    maker: Maker
     options: Options
     work: Path
     tables: dict[str, str] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class _Run:
         return digest({**what, **chosen, "transfer": o.transfer_to is not None, "seed": unit.seed, "split": split})
 
 
-def _splits(protocol: Protocol, sources: Sources, maker: Given | Trained, options: Options) -> tuple[Split, ...]:
+def _splits(protocol: Protocol, sources: Sources, maker: Maker, options: Options) -> tuple[Split, ...]:
     """Fold by fold where verifiers are trained or thresholds frozen; a given verifier meets all writers at once."""
     if options.transfer_to is not None and not protocol.policies:
         raise BadInput("only a deployment protocol transfers thresholds", got=protocol.name, next="use ...-deployment")

@@ -57,7 +57,7 @@ class GridBackbone(nn.Module):
         self.norm = nn.BatchNorm2d(settings.cell_channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        cells = self.norm(self.reduce(self.features(images)[0]))  # (n, c, h / stride, w / stride)
+        cells: Tensor = self.norm(self.reduce(self.features(images)[0]))  # (n, c, h / stride, w / stride)
         if cells.shape[2:] != self.grid:
             cells = functional.adaptive_avg_pool2d(cells, self.grid)
         return cells.flatten(1)

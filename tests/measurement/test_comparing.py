@@ -1,0 +1,59 @@
+"""Baselines beside a verifier: measured on the same writers, written on the same page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sigverify.measurement import comparing
+from sigverify.measurement.comparing import Compared, measure_baselines, preprocessing_of
+from sigverify.measurement.makers import Given
+from sigverify.measurement.measuring import measure_protocol
+from sigverify.measurement.outputs import Shown, write_outputs
+from sigverify.measurement.sources import Sources
+from tests.measurement.test_measuring import FOLDED, QUICK, PerFold
+
+
+@pytest.fixture
+def sources(training_writers):
+    return Sources([training_writers])
+
+
+def test_baselines_learn_where_the_verifier_learns_and_are_measured_on_the_same_writers(sources, tiny, tmp_path):
+    maker = PerFold(tiny, tmp_path / "v")
+    results = measure_protocol(FOLDED, sources, maker, QUICK, tmp_path / "work")
+    found = measure_baselines(FOLDED, sources, maker, replace(QUICK, seeds=(0, 1)), tmp_path / "work")
+    assert [name.split(",")[0] for name, _ in found] == [
+        "HOG + logistic regression",
+        "nuisance and shape numbers + logistic regression",
+        "mobilenetv3_small_050",
+    ]
+    for name, result in found:
+        assert result.counts["writers"] == results[0].counts["writers"] == 12, name
+        assert result.figures[1]["counts"] == results[0].figures[1]["counts"], name
+    taught = [result for name, result in found if "training writers" in name]
+    assert len(taught) == 2 and all(len(result.folds) == 3 for result in taught)  # learnt anew for every fold
+    store = sources.stores[0]
+    folder = write_outputs(
+        results, tmp_path / "out", found, Shown(store, preprocessing_of(maker), command="sigverify benchmark")
+    )
+    page = (folder / "benchmark.html").read_text(encoding="utf-8")
+    assert all(name in page for name, _ in found) and "sigverify benchmark" in page
+    assert [row["name"] for row in json.loads((folder / "baselines.json").read_text())] == [name for name, _ in found]
+    assert "baselines, skilled EER %" in (folder / "table.txt").read_text()
+
+
+def test_beside_a_given_verifier_they_learn_on_synthetic_signatures(sources, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparing, "SYNTHETIC_WRITERS", 12)
+    monkeypatch.setattr(comparing, "KINDS", ("nuisance_and_shape",))
+    found = measure_baselines(FOLDED, sources, Given(tiny), QUICK, tmp_path)
+    name, result = found[0]
+    assert "12 synthetic writers" in name and result.folds == () and result.counts["writers"] == 12
+
+
+def test_what_it_learnt_from_is_part_of_a_baselines_name(tiny):
+    wanted = preprocessing_of(Given(tiny))
+    names = {Compared(kind, wanted, trains).identity for kind in ("hog", "nuisance") for trains in (True, False)}
+    assert len(names) == 4
