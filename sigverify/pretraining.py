@@ -132,7 +132,7 @@ def _draw(
     preprocessing: PreprocessingSettings, plan: SyntheticPlan, first: int, workers: int, say: Progress
 ) -> SignatureSet:
     """Writers `first` to `first` + WRITERS_IN_MEMORY, drawn and prepared; raw scans are not kept."""
-    from sigverify.scans.prepare import prepare
+    from sigverify.scans.prepare import prepare_images
     from sigverify.synthesis.sets import draw_signatures
 
     drawn = draw_signatures(
@@ -144,7 +144,7 @@ def _draw(
         long_side_px=plan.long_side_px,
         on_progress=lambda done, _: say("drawing signatures", (first + done) / plan.writers),
     )
-    prepared = [prepare(image, preprocessing) for image in drawn.images]
+    prepared = prepare_images(drawn.images, preprocessing, workers)
     kept = np.array([p.image is not None for p in prepared], dtype=bool)
     images = np.stack([p.image for p in prepared if p.image is not None])
     forged = np.array([label is Label.SKILLED_FORGERY for label in drawn.label], dtype=bool)[kept]

@@ -17,7 +17,7 @@ from sigverify.scans.clean import Mask
 
 OVERSAMPLING = 3  # strokes are redrawn at this many times the canvas resolution, then averaged
 FAINTEST_RANK = 64  # ink value of the lightest ink when darkness is kept as ranks; the darkest is 255
-THINNEST = 0.4  # of the mean width: as thin as a stroke may become when outlines move inward
+RADII = tuple(sorted({(x * x + y * y) ** 0.5 for x in range(10) for y in range(10)} - {0.0}))[:24]  # discs that differ
 THIN = 0.3  # coverage above which an enlarged or reduced pixel still belongs to the stroke
 
 
@@ -54,40 +54,69 @@ def _centred(ink: Image, settings: PreprocessingSettings, finer: int = 1) -> Ima
 def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
     """Strokes with the mean width the settings ask for, anti-aliased: how thick the pen was is gone.
 
-    "line": the centre lines drawn with a round pen of that width. "pen": every outline moved outward or inward by the
-    same amount, so that thick and thin parts of a signature stay apart.
+    "pen": every outline moved outward or inward by the same amount, so that thick and thin parts of a signature stay
+    apart. "line": the centre lines drawn with a round pen of that width.
     """
     from skimage.morphology import skeletonize
 
     fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING) > THIN * 255
     lines: Mask = skeletonize(fine)  # type: ignore[no-untyped-call]
     width = settings.stroke_width_px * OVERSAMPLING
-    strokes = _widened(fine, lines, width) if settings.stroke_shape == "pen" else dilated(lines, (width - 1) / 2)
-    reduced: Image = np.asarray(Pil.fromarray(strokes.view(np.uint8) * np.uint8(255)).reduce(OVERSAMPLING))
+    inked = np.flatnonzero(fine.any(axis=1))
+    room = int(width) + 1
+    rows = slice(max(0, inked[0] - room), inked[-1] + room + 1) if inked.size else slice(0, 0)
+    strokes = np.zeros(fine.shape, np.uint8)
+    start = lines if settings.stroke_shape == "line" else fine
+    strokes[rows] = _widened(start[rows], lines[rows], width)
+    reduced: Image = np.asarray(Pil.fromarray(strokes).reduce(OVERSAMPLING))
     return reduced
 
 
-def _widened(strokes: Mask, lines: Mask, width: float) -> Mask:
-    """`strokes` whose mean width becomes `width`; `lines` are their centre lines, which never vanish."""
-    length = max(1, int(np.count_nonzero(lines)))
-    thinnest = dilated(lines, THINNEST * width / 2)
-    for _ in range(2):  # what is kept of thin strokes makes the first step fall short
-        grow = (width - np.count_nonzero(strokes) / length) / 2
-        strokes = dilated(strokes, grow) if grow > 0 else ~dilated(~strokes, -grow) | thinnest
-    return strokes
+def _widened(strokes: Mask, lines: Mask, width: float) -> Image:
+    """`strokes` moved to a mean width of `width` px, 0 to 255; `lines` are their centre lines, which never vanish.
+
+    Between two discs the answer is mixed so that the ink is exactly that much: a pixel more or less in the mask then
+    changes the image by as little.
+    """
+    wanted = width * max(1, int(np.count_nonzero(lines)))
+    thinnest = _dilated(lines, 2)
+    grow = (width - np.count_nonzero(strokes) / max(1, int(np.count_nonzero(lines)))) / 2
+    step = int(np.sign(grow)) * int(np.searchsorted(RADII, abs(grow)))
+    less, more = _moved(strokes, thinnest, step), _moved(strokes, thinnest, step + 1)
+    for _ in range(2 * len(RADII)):
+        if np.count_nonzero(less) > wanted and step > -len(RADII):
+            step, more = step - 1, less
+            less = _moved(strokes, thinnest, step)
+        elif np.count_nonzero(more) < wanted and step < len(RADII) - 1:
+            step, less = step + 1, more
+            more = _moved(strokes, thinnest, step + 1)
+        else:
+            break
+    few, many = int(np.count_nonzero(less)), int(np.count_nonzero(more))
+    share = min(max((wanted - few) / max(1, many - few), 0.0), 1.0)
+    mixed: Image = np.where(less, np.uint8(255), more * np.uint8(round(255 * share)))
+    return mixed
 
 
-def dilated(mask: Mask, radius: float) -> Mask:
-    """`mask` (h, w) grown by a disc of `radius` px; a disc below 1 px changes nothing."""
-    reach = int(radius)
-    if reach < 1:
+def _moved(strokes: Mask, thinnest: Mask, step: int) -> Mask:
+    """Outlines moved outward (`step` > 0) or inward by the disc RADII[|step| - 1]; never thinner than `thinnest`."""
+    if step >= 0:
+        return _dilated(strokes, step)
+    return ~_dilated(~strokes, -step) | (thinnest & strokes)
+
+
+def _dilated(mask: Mask, step: int) -> Mask:
+    """`mask` (h, w) grown by the disc of radius RADII[step - 1]; itself for step 0."""
+    if step == 0:
         return mask
-    across = [int((radius**2 - down**2) ** 0.5) for down in range(reach + 1)]
+    radius = RADII[step - 1]
+    reach = int(radius)
+    across = [int((radius**2 - down**2 + 1e-9) ** 0.5) for down in range(reach + 1)]
     wider = [mask]
-    for step in range(1, across[0] + 1):
+    for shift in range(1, across[0] + 1):
         row = wider[-1].copy()
-        row[:, step:] |= mask[:, :-step]
-        row[:, :-step] |= mask[:, step:]
+        row[:, shift:] |= mask[:, :-shift]
+        row[:, :-shift] |= mask[:, shift:]
         wider.append(row)
     grown = wider[across[0]].copy()
     for down in range(1, reach + 1):

@@ -113,5 +113,16 @@ def prepare_many(
     return [prepared[i] for i in range(len(jobs))]
 
 
+def prepare_images(images: Sequence[Image], settings: PreprocessingSettings, workers: int = 0) -> list[Preparation]:
+    """`prepare` for each decoded scan, in order, on `workers` processes where that is more than 1."""
+    work = Spread(partial(_prepare_image, settings), lost=Preparation(None, failure=Reason.UNREADABLE))
+    found = dict(work.parallel(images, workers) if workers > 1 and len(images) > 1 else work.serial(images))
+    return [found[i] for i in range(len(images))]
+
+
+def _prepare_image(settings: PreprocessingSettings, image: Image) -> Preparation:
+    return prepare(image, settings)
+
+
 def _prepare_job(settings: PreprocessingSettings, job: Job) -> Preparation:
     return prepare_file(job[0], settings, job[1])

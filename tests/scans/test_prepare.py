@@ -18,6 +18,7 @@ from sigverify.scans.prepare import prepare
 from tests.scans.drawing import bilevel_of, coverage, difference, scan_of
 
 CLEAN = PreprocessingSettings()
+SCANNED = dataclasses.replace(CLEAN, stroke_width_px=0.0)
 SAME = 0.05  # share of the ink that may differ between two scans of one signature
 
 
@@ -103,17 +104,28 @@ def test_a_dark_line_along_the_edge_is_the_scanner_not_the_pen() -> None:
     assert difference(image_of(scan), done.image) < 0.05
 
 
-@pytest.mark.parametrize("width", [1.0, 2.0, 3.0])
-def test_strokes_are_redrawn_at_the_width_asked_for(width: int) -> None:
-    lane = dataclasses.replace(CLEAN, stroke_width_px=width)
+@pytest.mark.parametrize("shape", ["line", "pen"])
+@pytest.mark.parametrize("width", [1.5, 2.0, 3.0])
+def test_strokes_get_the_width_asked_for(width: float, shape: str) -> None:
+    lane = dataclasses.replace(CLEAN, stroke_width_px=width, stroke_shape=shape)
     thin, thick = (image_of(scan_of(coverage(1, pen=pen)), lane) for pen in (3, 8))
-    plain_thin, plain_thick = (image_of(scan_of(coverage(1, pen=pen))) for pen in (3, 8))
+    plain_thin, plain_thick = (image_of(scan_of(coverage(1, pen=pen)), SCANNED) for pen in (3, 8))
     assert 0.85 < thin.sum() / thick.sum() < 1.15  # the pen is gone ...
     assert plain_thin.sum() / plain_thick.sum() < 0.6  # ... which had shown
     ink = thin > 127
     edges = np.count_nonzero(ink[:, 1:] ^ ink[:, :-1]) + np.count_nonzero(ink[1:] ^ ink[:-1])
     length = edges * np.pi / 8
     assert thin.sum() / 255 / length == pytest.approx(width, rel=0.35)
+
+
+def test_thick_and_thin_parts_of_a_signature_stay_apart_unless_only_lines_are_kept() -> None:
+    ink = np.maximum(coverage(1, pen=3), coverage(2, pen=9))
+    spread = {}
+    for shape in ("pen", "line"):
+        image = image_of(scan_of(ink), dataclasses.replace(CLEAN, stroke_width_px=3.0, stroke_shape=shape))
+        depth = ndimage.distance_transform_edt(image > 127)
+        spread[shape] = float(np.quantile(depth[depth > 0], 0.95))
+    assert spread["pen"] > 1.25 * spread["line"]
 
 
 def test_a_thin_stroke_survives_reduction() -> None:
@@ -124,7 +136,7 @@ def test_a_thin_stroke_survives_reduction() -> None:
 
 
 def test_canvas_margin_centre_and_aspect() -> None:
-    done = prepare(scan_of(coverage(0)), CLEAN)
+    done = prepare(scan_of(coverage(0)), SCANNED)
     assert done.image is not None and done.image.shape == (96, 192) and done.image.dtype == np.uint8
     inked = done.image > 64  # the margin is kept to within the blur of an anti-aliased edge
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
