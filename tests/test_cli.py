@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, laziness, exit codes, JSON, from nothing to a judged verifier."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from sigverify.synthesis.sets import draw_signatures
 
 COMMANDS = [
     ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["verify"], ["verify-one"], ["benchmark"], ["calibrate"],
-    ["train"], ["models", "list"], ["models", "show"], ["models", "promote"],
+    ["train"], ["audit-data"], ["models", "list"], ["models", "show"], ["models", "promote"],
 ]  # fmt: skip
 
 
@@ -48,6 +49,17 @@ def test_errors_are_one_line_with_their_exit_code(tmp_path):
     run("models", "show", "nonsense", "--tracking", f"sqlite:///{tmp_path}/m.db", expect=2)
     run("train", "--out", tmp_path / "x", expect=2)
     run("verify-one", tmp_path / "q.png", "--references", tmp_path / "r.png", expect=3)
+
+
+def test_ctrl_c_ends_in_one_line_and_exit_code_130(tmp_path):
+    command = [sys.executable, "-c", "from sigverify.cli import main; main()", "synthesise", "--workers", "1"]
+    command += ["--into", str(tmp_path / "c"), "--writers", "5000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stderr is not None and "writers 0 %" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors.splitlines()[-1].startswith("sigverify: interrupted; ")
+    assert "Traceback" not in errors
 
 
 @pytest.fixture(scope="module")

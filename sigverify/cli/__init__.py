@@ -14,6 +14,8 @@ import typer
 from sigverify.cli import audit, batches, calibrating, data, judge, models, training
 from sigverify.errors import SigverifyError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="sigverify",
     help="Offline handwritten signature verification: from a folder of scans to decisions.",
@@ -49,6 +51,8 @@ def main() -> None:
     except SigverifyError as error:
         print(f"sigverify: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("sigverify: interrupted; what was committed stays, run the same command again to go on", file=sys.stderr)
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:  # what typer makes of Ctrl-C
+            raise
+        print("sigverify: interrupted; what was finished is kept, run the same command again to go on", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None

@@ -125,8 +125,8 @@ def _says_how_to_go_on(out: Path | None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = "nothing was kept: give --out next time" if out is None else "what is finished is kept, add --resume"
-        print(f"sigverify: interrupted; {kept}", file=sys.stderr, flush=True)
+        kept = "nothing is kept without --out" if out is None else "finished folds are kept, --resume goes on with them"
+        print(f"benchmark: {kept}", file=sys.stderr, flush=True)
         raise
 
 
