@@ -109,7 +109,6 @@ def retrain(
         training={"settings": to_dict(settings), "steps_done": result.steps, "n_writers": len(train_ids)},
     )
     verifier = Verifier(base, result.weights)
-    verifier = verifier.with_cohort(synthetic_cohort(verifier))
     point = OperatingPoint()
     if thresholds:
         point = _operating_point(stores, verifier, policy or Policy(), calibration_ids)

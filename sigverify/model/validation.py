@@ -7,9 +7,9 @@ sigverify.evaluation.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from sigverify.errors import TooFewWriters
+from sigverify.evaluation.metrics import eer
 from sigverify.model.batches import SignatureSet
 from sigverify.model.embedding import embed
 from sigverify.model.encoder import Encoder
@@ -40,9 +40,9 @@ def measure(embeddings: Floats, data: SignatureSet, n_references: int = N_REFERE
     genuine = scores[own & (query & ~data.forged)[:, None]]
     random = scores[~own & (query & ~data.forged)[:, None]]
     skilled = scores[own & (query & data.forged)[:, None]]
-    figures = {"random_eer": equal_error_rate(genuine, random), "genuine": len(genuine), "random": len(random)}
+    figures = {"random_eer": eer(genuine, random).rate, "genuine": len(genuine), "random": len(random)}
     if len(skilled):
-        figures |= {"skilled_eer": equal_error_rate(genuine, skilled), "skilled": len(skilled)}
+        figures |= {"skilled_eer": eer(genuine, skilled).rate, "skilled": len(skilled)}
     return {name: float(value) for name, value in figures.items()}
 
 
@@ -52,15 +52,3 @@ def writers_to_validate(data: SignatureSet, n_references: int = N_REFERENCES) ->
     if len(able) < 2:
         raise TooFewWriters(f"validation needs two writers with over {n_references} genuine signatures", got=len(able))
     return [int(w) for w in able]
-
-
-def equal_error_rate(genuine: npt.NDArray[np.floating], impostor: npt.NDArray[np.floating]) -> float:
-    """Where the share of genuine scores below a threshold meets the share of impostor scores at or above it.
-
-    The mean of both shares at the threshold where they differ least. Scores (n,) and (m,), higher is more genuine.
-    """
-    thresholds = np.unique(np.concatenate([genuine, impostor]))
-    rejected = np.searchsorted(np.sort(genuine), thresholds, side="left") / len(genuine)
-    accepted = 1 - np.searchsorted(np.sort(impostor), thresholds, side="left") / len(impostor)
-    best = int(np.argmin(np.abs(rejected - accepted)))
-    return float((rejected[best] + accepted[best]) / 2)
