@@ -1,0 +1,139 @@
+"""What each ingredient of a training is worth: the same synthetic signatures and steps, one change at a time.
+
+Example, with catalogues of BHSig260 in runs/bengali and runs/hindi::
+
+    .venv/bin/python benchmarks/ablations.py --dev runs/bengali runs/hindi --steps 200 --out runs/ablations
+
+Trains every variant of ``--variants`` (benchmarks/ablations.json: {name: changes to the training settings}) from
+random weights on synthetic signatures drawn once, and measures it on *training-part* writers of the catalogues, which
+it never saw: choices look at nobody else. Skilled and random EER in per cent at 1 and 5 references, no cohort.
+Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sigverify.config import TrainingSettings
+    from sigverify.model.batches import SignatureSet
+    from sigverify.storage.store import Store
+
+HERE = Path(__file__).parent
+REFERENCES, DRAWS, RANDOM = (1, 5), 4, 20
+
+
+def main() -> None:
+    """Parse, train and measure what is not finished, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dev", type=Path, nargs="+", required=True, help="catalogues; only training writers are used")
+    parser.add_argument("--dev-writers", type=int, default=40, help="the first so many training writers of each")
+    parser.add_argument("--writers", type=int, default=1500, help="synthetic writers to train on")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variants", type=Path, default=HERE / "ablations.json")
+    parser.add_argument("--only", nargs="*", help="names of variants; all unless told")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    variants: dict[str, Any] = json.loads(args.variants.read_text(encoding="utf-8"))
+    rows = []
+    for name in args.only or variants:
+        rows.append((name, figures(args, name, variants[name])))
+        print(table(rows), flush=True)
+
+
+def figures(args: argparse.Namespace, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Of one variant; kept in ``out/NAME/figures.json`` with everything they depend on."""
+    from sigverify.config import digest
+    from sigverify.model.training import train
+    from sigverify.storage.store import Store
+
+    key = digest({"changes": changes, "writers": args.writers, "steps": args.steps, "seed": args.seed})
+    place = args.out / f"{name.replace(' ', '-')}-{key}"
+    kept = place / "figures.json"
+    if kept.exists():
+        held: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return held
+    settings = settings_of(changes, args.steps, args.seed)
+    data = drawn(args, settings)
+    result = train(data, settings, place, resume=True)
+    found: dict[str, Any] = {"seconds": round(result.seconds), "steps": result.steps}
+    for folder in args.dev:
+        found |= measured(Store.open(folder), result.weights, settings, args.dev_writers, args.workers)
+    kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSettings:
+    """benchmarks/default_training.json with `changes`, tables merged key by key."""
+    from sigverify.config import TrainingSettings, from_dict
+
+    values = json.loads((HERE / "default_training.json").read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+    chosen = from_dict(TrainingSettings, values)
+    return replace(chosen, steps=steps, seed=seed, ema_decay=min(chosen.ema_decay, 0.99))
+
+
+def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
+    """The synthetic signatures, drawn once for each preprocessing."""
+    from sigverify.pretraining import SyntheticPlan, synthetic_set
+
+    plan = SyntheticPlan(writers=args.writers, seed=11)
+
+    def say(stage: str, share: float) -> None:
+        print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", flush=True)
+
+    return synthetic_set(args.out / "drawn", settings.preprocessing, plan, args.workers, say)
+
+
+def measured(store: Store, weights: Path, settings: TrainingSettings, n: int, workers: int) -> dict[str, Any]:
+    """{"SET, k references": [skilled EER, random EER]} on the first `n` training writers, in per cent."""
+    from sigverify.config import ScoringSettings, VerifierSettings
+    from sigverify.evaluation.embedded import embed_signatures
+    from sigverify.evaluation.metrics import eer
+    from sigverify.evaluation.parts import writers_in_part
+    from sigverify.evaluation.scoring_trials import score_trials
+    from sigverify.evaluation.trials import draw_trials
+    from sigverify.records import Part, TrialKind
+    from sigverify.verifier import Verifier
+
+    about = VerifierSettings(
+        preprocessing=settings.preprocessing, encoder=settings.encoder, scoring=ScoringSettings(normalisation="none")
+    )
+    verifier = Verifier(about, weights)
+    rows = store.signatures()
+    writers = writers_in_part(sorted(rows["writer_id"].unique()), Part.TRAIN)[:n]
+    held = embed_signatures(store, verifier, rows[rows["writer_id"].isin(writers)], workers)
+    near = store.near_duplicates()
+    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    found = {}
+    for k in REFERENCES:
+        trials = draw_trials(held.signatures, k, DRAWS, 0, pairs, RANDOM)
+        scored = score_trials(verifier.scorer, trials, held.embeddings, held.signatures["signature_id"])
+        genuine = scored.of(TrialKind.GENUINE).score
+        kinds = (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY)
+        rates = [round(100 * eer(genuine, scored.of(kind).score).rate, 1) for kind in kinds]
+        found[f"{rows['dataset'].iloc[0]}, {k}"] = rates
+    return found
+
+
+def table(rows: list[tuple[str, dict[str, Any]]]) -> str:
+    """Markdown: a row a variant, skilled / random EER by set and number of references, seconds of training."""
+    columns = [name for name in rows[0][1] if name not in ("seconds", "steps")]
+    lines = [f"| variant | {' | '.join(columns)} | seconds |", "|---" * (len(columns) + 2) + "|"]
+    for name, found in rows:
+        cells = [f"{found[c][0]} / {found[c][1]}" for c in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} | {found['seconds']} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
