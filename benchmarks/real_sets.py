@@ -7,7 +7,8 @@ Example, with CEDAR unpacked under data/cedar (manifest.csv beside the images)::
 Everything goes through the flows of `flows/` with embedded Prefect and MLflow on SQLite, all under ``--work``. Training
 writers teach, calibration writers choose thresholds, test writers are enrolled with 5 references and their remaining
 signatures are delivered as one batch: half of the genuine ones under their own name, half as random forgeries under
-another test writer's, and every skilled forgery. Prints one JSON document; ``results.json`` holds it.
+another test writer's, and every skilled forgery. Both looks at test writers go into benchmarks/test_runs.csv. Prints
+one JSON document; ``results.json`` holds it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ def run(source: Path, name: str, work: Path, steps: int, initial: str | None) ->
     from flows.retrain import retrain_verifier
     from flows.verify import verify_batch
     from sigverify.datasets import import_dataset
+    from sigverify.measurement.looks import register_look
+    from sigverify.records import Part
     from sigverify.registry import Registry
+    from sigverify.retraining import writers_of
     from sigverify.storage.store import Store
 
     catalogue = work / "catalogue"
@@ -66,6 +70,7 @@ def run(source: Path, name: str, work: Path, steps: int, initial: str | None) ->
     made = retrain_verifier(plan)
     trained_s = time.monotonic() - started
     champion = Registry().promote(made["uri"], approved_by="benchmark")
+    test_writers = writers_of(store.signatures(), Part.TEST)
     truth = deliver(store, work / "landing" / "day-1")
     verifier = "models:/sigverify@champion"
     enrol_writers(Enrolment(catalogue=str(catalogue), verifier=verifier))
@@ -73,6 +78,10 @@ def run(source: Path, name: str, work: Path, steps: int, initial: str | None) ->
     began = time.monotonic()
     closed = verify_batch(Verification(catalogue=str(catalogue), verifier=verifier, export_to=str(work / "out")))[0]
     seconds = time.monotonic() - began
+    rates = batch_rates(store, truth, [closed["batch_id"]])
+    row = {name: f"{REFERENCES}: {rates[name]}" for name in ("skilled_eer", "random_eer")}
+    row |= {"protocol": "verify_batch", "verifier_version": champion.verifier_version, "lane": "clean", "seed": "0"}
+    register_look(test_writers, {**row, "command": f"benchmarks/real_sets.py --name {name} --steps {steps}"})
     return {
         "set": name,
         "imported": imported.text(),
@@ -83,7 +92,7 @@ def run(source: Path, name: str, work: Path, steps: int, initial: str | None) ->
         "reconciliation": closed["reconciliation"],
         "batch_items": len(truth),
         "batch_seconds": round(seconds, 1),
-        "batch": batch_rates(store, truth, [closed["batch_id"]]),
+        "batch": rates,
         "test_writers": {k: v for k, v in Registry().metrics(champion.run_id).items() if "_eer" in k},
         "run_id": champion.run_id,
     }

@@ -73,15 +73,18 @@ def start_of(plan: Retraining) -> tuple[TrainingSettings, Path | None]:
 
 
 def measure(store: Store, plan: Retraining, bundle: Path) -> BenchmarkResult:
-    """The candidate on the catalogue's test writers: those of the protocol that it has not met."""
+    """The candidate on the catalogue's test writers: those it has not met; the look is registered."""
     from sigverify.evaluation.benchmark import run_benchmark
+    from sigverify.measurement.looks import register_test_run
     from sigverify.records import Part
     from sigverify.retraining import writers_of
     from sigverify.verifier import Verifier
 
     met = {*(plan.train_writers or ()), *(plan.calibration_writers or ())}
     strangers = [w for w in writers_of(store.signatures(), Part.TEST) if w not in met]
-    return run_benchmark(store, Verifier.load(bundle), writer_ids=strangers, workers=WORKERS)
+    measured = run_benchmark(store, Verifier.load(bundle), writer_ids=strangers, workers=WORKERS)
+    register_test_run(measured, f"flow retrain_verifier, {plan.steps} steps, seed {plan.seed}")
+    return measured
 
 
 def progress_page(key: str) -> Callable[[str, float], None]:

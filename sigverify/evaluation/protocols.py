@@ -134,12 +134,18 @@ def select_signatures(
 ) -> pd.DataFrame:
     """The rows of `signatures` whose writers the protocol measures, or `part`, `fold` or `writer_ids` of them.
 
-    Raises BadInput where no writer is left; TooFewWriters or Mismatch where the catalogue does not hold the whole set
+    Raises BadInput where no writer is left, and for a part of a development protocol; TooFewWriters or Mismatch where the catalogue does not hold the whole set
     of a protocol that names one (not with `writer_ids` or a `part` of your own).
     """
     from sigverify.evaluation.splits import measured_writers
 
     rows, dataset = signatures, protocol.writers.dataset
+    if part is not None and protocol.development:
+        raise BadInput(
+            f"protocol {protocol.name} is for choices: it measures training writers and nobody else",
+            got=f"part {part}",
+            next="leave out --part, or use the protocol without -dev",
+        )
     if dataset:
         rows = rows[rows["writer_id"].str.startswith(f"{dataset}/")]
     if rows.empty:

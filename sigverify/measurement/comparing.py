@@ -72,7 +72,8 @@ def measure_baselines(
     """(name, headline) of each baseline, on what `maker`'s verifier reads and by the first seed.
 
     `imagenet` names weights for the backbone without fine-tuning; without it the backbone's weights are random. A
-    protocol that trains on several sets lends the first of them.
+    protocol that trains on several sets lends the first of them. Baselines are looks at test writers like any other:
+    they go into the register under their own versions.
     """
     wanted = preprocessing_of(maker)
     learns = maker.trains and bool(protocol.training.datasets)
@@ -80,7 +81,7 @@ def measure_baselines(
     makers: list[tuple[str, Maker]] = [(f"{TITLES[kind]}, {taught}", Compared(kind, wanted, learns)) for kind in KINDS]
     backbone = plain_backbone(backbone_of(maker), imagenet, wanted)
     makers.append((backbone.title, _OneForAll(backbone) if learns else Given(backbone)))
-    first = replace(options, seeds=(options.seeds or protocol.seeds.runs)[:1], register=None)
+    first = replace(options, seeds=(options.seeds or protocol.seeds.runs)[:1])
     found = []
     for i, (name, one) in enumerate(makers):
         place = work / "baselines" / str(i)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sigverify.config import digest, to_dict
 from sigverify.errors import BadInput
-from sigverify.evaluation.benchmark import BenchmarkResult, run_benchmark
+from sigverify.evaluation.benchmark import BenchmarkResult, near_pairs, run_benchmark
 from sigverify.evaluation.embedded import signatures_digest
 from sigverify.evaluation.protocols import Protocol, TrainingSources, select_signatures
 from sigverify.evaluation.splits import Split, splits_of
@@ -86,7 +86,8 @@ def measure_protocol(
     if len(splits) == 1:
         whole, apart = [folds[0][0] for folds in by_seed], []
     else:
-        whole = [pool(folds, _asked(protocol, options), seed) for folds, seed in zip(by_seed, seeds, strict=True)]
+        asked, near = _asked(protocol, options), near_pairs(sources.of(protocol.writers.dataset))
+        whole = [pool(folds, asked, seed, near) for folds, seed in zip(by_seed, seeds, strict=True)]
         apart = [result for folds in by_seed for result, _ in folds]
     return [replace(whole[0], spread=spread_over_seeds(whole)), *whole[1:], *apart]
 
@@ -129,8 +130,9 @@ class _Run:
         if self.options.transfer_to is not None:
             other = self.options.transfer_to
             frozen = (store, unit.split.calibration)
-            asked |= {"writer_ids": transferred_writers(other), "calibrating": frozen}
-            return run_benchmark(other, verifier, transferred(self.protocol, other), **asked)
+            asked |= {"writer_ids": transferred_writers(other, self.protocol.development), "calibrating": frozen}
+            result = run_benchmark(other, verifier, transferred(self.protocol, other), **asked)
+            return replace(result, about={**result.about, "development": self.protocol.development})
         return run_benchmark(store, verifier, self.protocol, self.options.part, unit.split.fold, **asked)
 
     def _key(self, unit: _Unit) -> str:
@@ -150,6 +152,12 @@ def _splits(protocol: Protocol, sources: Sources, maker: Maker, options: Options
     """Fold by fold where verifiers are trained or thresholds frozen; a given verifier meets all writers at once."""
     if options.transfer_to is not None and not protocol.policies:
         raise BadInput("only a deployment protocol transfers thresholds", got=protocol.name, next="use ...-deployment")
+    if options.part is not None and maker.trains:
+        raise BadInput(
+            "a verifier that is trained is measured on its protocol's own test writers",
+            got=f"part {options.part}",
+            next="leave out --part, or train first and give the bundle as --verifier",
+        )
     by_fold = maker.trains or bool(protocol.policies)
     asked = protocol if by_fold else replace(protocol, training=TrainingSources())
     if not maker.trains and protocol.crosses:
@@ -172,8 +180,17 @@ def _splits(protocol: Protocol, sources: Sources, maker: Maker, options: Options
 def _check_forgeries(protocol: Protocol, sources: Sources, options: Options) -> None:
     store = options.transfer_to or sources.of(protocol.writers.dataset)
     rows = store.signatures() if options.transfer_to is not None else _asked_rows(protocol, sources, store, options)
-    if options.random_only or (rows["label"] == Label.SKILLED_FORGERY.value).any():
+    forged = rows.loc[rows["label"] == Label.SKILLED_FORGERY.value, "writer_id"].nunique()
+    if options.random_only or forged >= 2:
         return
+    if forged:
+        raise BadInput(
+            "only one writer here has skilled forgeries, and an error rate of one writer says nothing of others",
+            got="1 writer with skilled forgeries",
+            expected="2 or more; the controls need 10",
+            next="label forgeries of more writers and import them, or leave these out and ask for random forgeries "
+            "alone (--random-only)",
+        )
     raise BadInput(
         "no signature here is labelled a skilled forgery",
         got=f"{len(rows)} genuine signatures of {rows['writer_id'].nunique()} writers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sigverify.evaluation.parts import named_parts
+from sigverify.evaluation.parts import named_parts, part_of
 from sigverify.evaluation.protocols import MeasuredWriters, Protocol
 from sigverify.records import Part
 from sigverify.storage.store import Store
@@ -21,8 +21,13 @@ def transferred(protocol: Protocol, other: Store) -> Protocol:
     )
 
 
-def transferred_writers(other: Store) -> list[str]:
-    """Whom thresholds from elsewhere are measured on: test writers of the public sets, everybody of other sets."""
+def transferred_writers(other: Store, development: bool = False) -> list[str]:
+    """Whom thresholds from elsewhere are measured on: test writers of the public sets, everybody of other sets.
+
+    For a development protocol: training writers, of any set.
+    """
     named = named_parts()
     found = sorted(str(w) for w in other.signatures()["writer_id"].unique())
+    if development:
+        return [w for w in found if part_of(w, named) is Part.TRAIN]
     return [w for w in found if named.get(w, ("", None))[0] in ("", Part.TEST.value)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 
 import pytest
 
+from sigverify.evaluation.protocols import MeasuredWriters, TrainingSources
 from sigverify.measurement import comparing
 from sigverify.measurement.comparing import Compared, measure_baselines, preprocessing_of
 from sigverify.measurement.makers import Given
 from sigverify.measurement.measuring import measure_protocol
 from sigverify.measurement.outputs import Shown, write_outputs
 from sigverify.measurement.sources import Sources
+from tests.measurement.synthetic_set import catalogue
 from tests.measurement.test_measuring import FOLDED, QUICK, PerFold
 
 
@@ -51,6 +54,17 @@ def test_beside_a_given_verifier_they_learn_on_synthetic_signatures(sources, tin
     found = measure_baselines(FOLDED, sources, Given(tiny), QUICK, tmp_path)
     name, result = found[0]
     assert "12 synthetic writers" in name and result.folds == () and result.counts["writers"] == 12
+
+
+def test_baselines_are_looks_at_test_writers_too(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparing, "SYNTHETIC_WRITERS", 12)
+    monkeypatch.setattr(comparing, "KINDS", ("nuisance_and_shape",))
+    store = catalogue(tmp_path / "c", ["cedar/002", "cedar/003", "cedar/004"])
+    protocol = replace(FOLDED, name="test", writers=MeasuredWriters(), training=TrainingSources())
+    options = replace(QUICK, register=tmp_path / "runs.csv")
+    measure_baselines(protocol, Sources([store]), Given(tiny), options, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
+    assert [row["verifier_version"].split("-")[0] for row in rows] == ["nuisance", "mobilenetv3_small_050"]
 
 
 def test_what_it_learnt_from_is_part_of_a_baselines_name(tiny):

@@ -21,11 +21,17 @@ from sigverify.evaluation.metrics import eer
 from sigverify.evaluation.protocols import MeasuredWriters, Protocol, Seeds, TrainingSources, TrialRules
 from sigverify.evaluation.splits import splits_of
 from sigverify.measurement.everything import measure_everything, present
-from sigverify.measurement.looks import register_test_run, touches_test_writers
+from sigverify.measurement.looks import (
+    looked_at_training_writers_only,
+    register_look,
+    register_test_run,
+    touches_test_writers,
+)
 from sigverify.measurement.makers import Given, Task, Trained, check_lane
 from sigverify.measurement.measuring import Options, measure_protocol
 from sigverify.measurement.outputs import write_outputs
 from sigverify.measurement.sources import Sources
+from sigverify.measurement.transfer import transferred_writers
 from sigverify.records import Part, TrialKind
 from sigverify.trained_on import TrainedOn
 from tests.measurement.synthetic_set import ENCODER, catalogue, names_of, tiny_verifier
@@ -171,10 +177,13 @@ def test_pooled_decisions_are_each_folds_own_counted_together(sources, tiny, tmp
 
 
 def test_thresholds_move_to_another_catalogue(sources, tiny, tmp_path):
-    other = catalogue(tmp_path / "other", names_of(Part.TEST, 4, "bank"), seed=9)
+    train, test = names_of(Part.TRAIN, 4, "bank"), names_of(Part.TEST, 2, "bank")
+    other = catalogue(tmp_path / "other", train + test, seed=9)
     options = replace(QUICK, transfer_to=other)
     found = measure_protocol(FROZEN, sources, Given(tiny), options, tmp_path / "work")[0]
-    assert set(found.scored[1].writer_id) == set(other.signatures().writer_id)
+    assert set(found.scored[1].writer_id) == set(train)  # a development protocol measures training writers only
+    assert looked_at_training_writers_only(found)
+    assert transferred_writers(other) == sorted(train + test)
     assert {w.split("/")[0] for w in found.calibration[1].writer_id} == {"set"}
     assert found.about["protocol"] == "mine-deployment-dev-to-bank"
     with pytest.raises(BadInput, match="deployment"):
@@ -266,7 +275,31 @@ def test_looks_at_test_writers_are_registered_and_development_is_none(sources, t
     rows = list(csv.DictReader(register.open()))
     assert len(rows) == 1 and rows[0]["seed"] == "3" and rows[0]["verifier_version"] == tiny.version
     assert rows[0]["skilled_eer"].startswith(f"1: {found.figures[1]['skilled']['eer']:.2f}")
-    assert not register_test_run(replace(found, about={**found.about, "development": True}), "", register)
+    called = replace(found, about={**found.about, "development": True})
+    assert register_test_run(called, "", register)  # the measured writers decide, not what a protocol is called
+    assert len(list(csv.DictReader(register.open()))) == 2
+
+
+def test_a_part_is_refused_for_choices_and_for_training(sources, tiny, tmp_path):
+    options = replace(QUICK, part="test")
+    with pytest.raises(BadInput, match="training writers and nobody else"):
+        measure_protocol(FOLDED, sources, Given(tiny), options, tmp_path)
+    own = replace(FOLDED, writers=MeasuredWriters(dataset="set"))
+    maker = PerFold(tiny, tmp_path / "v")
+    with pytest.raises(BadInput, match="leave out --part"):
+        measure_protocol(own, sources, maker, replace(QUICK, part="train"), tmp_path)
+    assert maker.made == []
+
+
+def test_a_look_that_is_written_down_nowhere_is_said(sources, tiny, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    row = {"protocol": "verify_batch", "skilled_eer": "5: 1.0"}
+    assert not register_look(["cedar/002"], row) and "no register holds it" in caplog.text
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "test_runs.csv").touch()
+    assert register_look(["cedar/002"], row) and not register_look(["bank/1"], row)
+    (held,) = csv.DictReader((tmp_path / "benchmarks" / "test_runs.csv").open())
+    assert (held["protocol"], held["skilled_eer"], held["fold"]) == ("verify_batch", "5: 1.0", "")
 
 
 def test_everything_names_what_cannot_be_measured_and_goes_on(tiny, tmp_path):
