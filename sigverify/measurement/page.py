@@ -19,6 +19,7 @@ from sigverify.evaluation.result import BenchmarkResult
 from sigverify.measurement.control_words import control_words
 from sigverify.measurement.decisions_table import decision_rows, frozen_rows
 from sigverify.measurement.headline import RANDOM_REFERENCES, headline_rows, headlines, name_of, references_of, spreads
+from sigverify.measurement.looks import looked_at_training_writers_only
 from sigverify.measurement.page_pictures import Gallery, contact_sheet, worst_errors
 from sigverify.measurement.page_plots import plots_of
 from sigverify.measurement.per_writer import writer_errors
@@ -72,6 +73,7 @@ def write_page(
         lane=str(results[0].about.get("lane") or ""),
         synthetic=_synthetic(results),
         development=any(r.about.get("development") for r in results),
+        training_only=all(looked_at_training_writers_only(r) for r in results),
         status=_status(results),
         says=SAYS,
         numbers=numbers,

@@ -16,9 +16,11 @@ from sigverify.evaluation.control import Control
 from sigverify.evaluation.embedded import embed_signatures
 from sigverify.evaluation.figures import measure
 from sigverify.evaluation.metrics import eer
+from sigverify.evaluation.parts import part_of
 from sigverify.evaluation.result import BenchmarkResult
 from sigverify.evaluation.scoring_trials import score_trials
 from sigverify.evaluation.trials import draw_trials
+from sigverify.measurement import looks
 from sigverify.measurement.baselines import SKELETON, train_baseline
 from sigverify.measurement.control_words import control_words
 from sigverify.measurement.decisions_table import decision_rows
@@ -26,7 +28,7 @@ from sigverify.measurement.headline import headline_rows, spreads
 from sigverify.measurement.page import write_page
 from sigverify.measurement.per_writer import writer_errors
 from sigverify.measurement.provenance import commit
-from sigverify.records import Pictures, TrialKind
+from sigverify.records import Part, Pictures, TrialKind
 from sigverify.storage.store import Store
 from tests.measurement.planted import planted_catalogue
 
@@ -129,6 +131,18 @@ def test_pictures_follow_setting_and_classification(result, store, tmp_path, cla
     page = page_of([result], tmp_path, store=other, preprocessing=SKELETON, pictures=Pictures(setting))
     assert bool(page.images("query")) is bool(page.images("scan")) is bool(page.images("prepared")) is shown
     assert ("Signatures are not shown" in page.text) is not shown
+
+
+def test_the_page_says_that_no_test_writer_was_looked_at_only_where_that_is_so(result, tmp_path, monkeypatch):
+    said = "no test writer was looked at"
+    page = page_of([replace(result, about=result.about | {"development": True})], tmp_path)
+    assert "inner folds of training writers" in page.text
+    some = {str(w) for trials in result.scored.values() for w in trials.writer_id}
+    assert (said in page.text) is all(part_of(w, {}) is Part.TRAIN for w in some)
+    monkeypatch.setattr(looks, "part_of", lambda writer, named: Part.TRAIN)
+    assert said in page_of([replace(result, about=result.about | {"development": True})], tmp_path).text
+    monkeypatch.setattr(looks, "part_of", lambda writer, named: Part.TEST)
+    assert said not in page_of([replace(result, about=result.about | {"development": True})], tmp_path).text
 
 
 def test_without_a_catalogue_the_page_says_that_pictures_were_not_asked_for(result, tmp_path):
