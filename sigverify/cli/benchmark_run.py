@@ -39,6 +39,8 @@ class BenchmarkRun:
 
         work = None if self.out is None else self.out / "work"
         results = measure_protocol(protocol, self.sources, self.maker, self.options, work, say)
+        if self.out is not None and self.baselines:
+            results[0].save(self.out)  # before anything else that may fail
         compared = self._compared(protocol, say)
         if self.out is not None:
             self._write(protocol, results, self.out, compared)

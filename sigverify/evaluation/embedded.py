@@ -14,6 +14,7 @@ import numpy as np
 from sigverify.config import digest
 from sigverify.errors import BadInput
 from sigverify.evaluation.network_input import describe_input
+from sigverify.evaluation.source_digest import source_digest
 from sigverify.records import Floats
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ def embed_signatures(
 ) -> Embedded:
     """Prepare and embed the rows of `signatures` that repeat no other exactly.
 
-    `cache_dir` keeps prepared results under the encoder's id and the signatures' digests. Raises BadInput where no
-    scan yields a signature.
+    `cache_dir` keeps prepared results under the encoder's id and the digests of signatures and code. Raises BadInput
+    where no scan yields a signature.
     """
     say = on_progress or (lambda stage, share: None)
     distinct = signatures[signatures["duplicate_of"].isna()].reset_index(drop=True)
-    place = None if cache_dir is None else Path(cache_dir) / f"{verifier.encoder_id}-{signatures_digest(distinct)}"
+    name = f"{verifier.encoder_id}-{signatures_digest(distinct)}-{source_digest('embeddings')}"
+    place = None if cache_dir is None else Path(cache_dir) / name
     held = _read(place)
     if held is None:
         held = _compute(store, verifier, distinct, workers, say)
@@ -75,8 +77,9 @@ def embed_signatures(
 
 
 def signatures_digest(signatures: pd.DataFrame) -> str:
-    """Names the content: ids, file digests and labels, in order of id; 16 hex digits."""
-    rows = signatures.sort_values("signature_id")[["signature_id", "digest", "label"]]
+    """Names the content: ids, writers, file digests, labels, exact duplicates, in order of id; 16 hex digits."""
+    rows = signatures.sort_values("signature_id")[["signature_id", "writer_id", "digest", "label"]]
+    rows = rows.assign(duplicate_of=signatures["duplicate_of"].fillna("").astype(str))
     text = "\n".join("\t".join(map(str, row)) for row in rows.itertuples(index=False))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -8,7 +8,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from sigverify.errors import SigverifyError
 from sigverify.evaluation.protocols import Protocol, load_protocol, protocol_names
 from sigverify.evaluation.result import BenchmarkResult
 from sigverify.measurement.makers import Maker, Progress
@@ -43,7 +42,8 @@ class Summary:
         lines = [f"{'protocol':<{width}}  {'verdict':<15}  writers  " + "  ".join(f"{c:>10}" for c in cells)]
         for row in self.rows():
             if "error" in row:
-                lines.append(f"{row['protocol']:<{width}}  not measured: {row['error']}")
+                failed = "not finished" if row["protocol"] in self.headlines else "not measured"
+                lines.append(f"{row['protocol']:<{width}}  {failed}: {row['error']}")
                 continue
             random = row["random_eer"].get("5", row["random_eer"].get("1"))
             rates = [*(row["skilled_eer"].get(k) for k in SHOWN), random]
@@ -80,7 +80,8 @@ def measure_everything(
 ) -> Summary:
     """Measure every protocol of `present` into ``out/PROTOCOL``; one that cannot be measured is named, not the end.
 
-    `finished(protocol, results, folder)` writes what a protocol's results leave; by default, their outputs.
+    `finished(protocol, results, folder)` writes what a protocol's results leave, after the headline is saved; without it,
+    their outputs are. Any error is recorded under the protocol with its type, a measured headline stays.
     """
     say = on_progress or (lambda stage, share: None)
     protocols = present(sources, maker.trains, only)
@@ -93,12 +94,12 @@ def measure_everything(
 
         try:
             results = measure_protocol(protocol, sources, maker, options, out / "work", tell)
-        except SigverifyError as error:
-            failures[protocol.name] = str(error)
-            continue
-        headlines[protocol.name] = results[0]
-        if finished is None:
-            write_outputs(results, out / protocol.name)
-        else:
-            finished(protocol, results, out / protocol.name)
+            headlines[protocol.name] = results[0]
+            if finished is None:
+                write_outputs(results, out / protocol.name)
+            else:
+                results[0].save(out / protocol.name)  # before anything else that may fail
+                finished(protocol, results, out / protocol.name)
+        except Exception as error:  # one protocol is not the end of a night; Ctrl-C is
+            failures[protocol.name] = f"{type(error).__name__}: {error}"
     return Summary(headlines, failures)

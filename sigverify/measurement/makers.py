@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sigverify.bundle import SETTINGS
 from sigverify.config import TrainingSettings, digest, to_dict
 from sigverify.errors import BadInput, Mismatch
+from sigverify.evaluation.benchmark import near_pairs
 from sigverify.evaluation.embedded import signatures_digest
+from sigverify.evaluation.known_sets import check_set, which_copy
 from sigverify.evaluation.protocols import Protocol
+from sigverify.evaluation.source_digest import source_digest
 from sigverify.evaluation.splits import Split
 from sigverify.measurement.sources import Sources
 from sigverify.storage.store import FACTS, Store
@@ -131,7 +134,9 @@ class Trained:
         tables = [store.signatures() for store in stores]
         seen = [signatures_digest(t[t["writer_id"].isin({*split.train, *split.calibration})]) for t in tables]
         drawn = to_dict(task.protocol.training)
-        parts = {"maker": self.identity, "seed": task.seed, "data": seen, "training": drawn}
+        near = [near_pairs(store) for store in stores]  # calibration trials leave them out
+        code = source_digest("training")
+        parts = {"maker": self.identity, "seed": task.seed, "data": seen, "near": near, "training": drawn, "code": code}
         return digest({**parts, "calibration": list(split.calibration)})
 
 
@@ -144,6 +149,20 @@ def check_lane(maker: Maker, lane: str | None) -> None:
             expected=lane,
             next=f"give a verifier of the {lane} lane, or leave out --lane",
         )
+
+
+def training_copies(protocol: Protocol, sources: Sources) -> list[str]:
+    """ "SET: COPY" of each public set a verifier is trained on, checked to be whole (evaluation.known_sets).
+
+    Raises TooFewWriters and Mismatch where one is not the set it is named after.
+    """
+    found = []
+    for name in protocol.training.datasets:
+        rows = sources.table(sources.of(name))
+        rows = rows[rows["writer_id"].str.startswith(f"{name}/")]
+        check_set(rows, name)
+        found += [f"{name}: {copy}"] if (copy := which_copy(rows, name)) else []
+    return found
 
 
 def _teaching(task: Task) -> list[Store]:
@@ -159,7 +178,7 @@ def synthetic_store(task: Task) -> Store:
     from sigverify.synthetic_catalogue import synthesise_catalogue
 
     plan = task.protocol.training
-    place = task.work / f"synthetic-{plan.synthetic_writers}-{plan.synthetic_seed}"
+    place = task.work / f"synthetic-{plan.synthetic_writers}-{plan.synthetic_seed}-{source_digest('drawings')}"
     if not (place / FACTS).is_file():
         drawing = place.with_name(f".{place.name}")
         synthesise_catalogue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,11 +13,13 @@ from sigverify.errors import BadInput
 from sigverify.evaluation.benchmark import BenchmarkResult, near_pairs, run_benchmark
 from sigverify.evaluation.embedded import signatures_digest
 from sigverify.evaluation.protocols import Protocol, TrainingSources, select_signatures
+from sigverify.evaluation.source_digest import source_digest
 from sigverify.evaluation.splits import Split, splits_of
 from sigverify.measurement.keeping import keep, kept
 from sigverify.measurement.looks import register_test_run
-from sigverify.measurement.makers import Maker, Progress, Task
-from sigverify.measurement.pooling import pool, spread_over_seeds
+from sigverify.measurement.makers import Maker, Progress, Task, training_copies
+from sigverify.measurement.pooling import Fold, pool, spread_over_seeds
+from sigverify.measurement.provenance import code_version
 from sigverify.measurement.sources import Sources
 from sigverify.measurement.transfer import transferred, transferred_writers
 from sigverify.records import Label
@@ -78,7 +81,8 @@ def measure_protocol(
     seeds = options.seeds or protocol.seeds.runs
     splits = _splits(protocol, sources, maker, options)
     units = [_Unit(seed, split) for seed in seeds for split in splits]
-    run = _Run(protocol, sources, maker, options, work)
+    copies = training_copies(protocol, sources) if maker.trains else []
+    run = _Run(protocol, sources, maker, options, work, copies)
     done = []
     for i, unit in enumerate(units):
         done.append(run.one(unit, _within(say, unit.name if len(units) > 1 else "", i, len(units))))
@@ -87,9 +91,15 @@ def measure_protocol(
         whole, apart = [folds[0][0] for folds in by_seed], []
     else:
         asked, near = _asked(protocol, options), near_pairs(sources.of(protocol.writers.dataset))
-        whole = [pool(folds, asked, seed, near) for folds, seed in zip(by_seed, seeds, strict=True)]
+        whole = [_at_commits(pool(folds, asked, seed, near), folds) for folds, seed in zip(by_seed, seeds, strict=True)]
         apart = [result for folds in by_seed for result, _ in folds]
     return [replace(whole[0], spread=spread_over_seeds(whole)), *whole[1:], *apart]
+
+
+def _at_commits(pooled: BenchmarkResult, folds: Sequence[Fold]) -> BenchmarkResult:
+    """Folds may have been measured at several commits: each is named."""
+    commits = dict.fromkeys(str(result.about["code_commit"]) for result, _ in folds)
+    return replace(pooled, about={**pooled.about, "code_commit": "; ".join(c for c in commits if c)})
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,8 @@ class _Run:
     maker: Maker
     options: Options
     work: Path
+    copies: list[str]  # of the sets trained on
+    made_by: dict[str, str] = field(default_factory=code_version)
     tables: dict[str, str] = field(default_factory=dict)
 
     def one(self, unit: _Unit, say: Progress) -> tuple[BenchmarkResult, Any]:
@@ -111,6 +123,7 @@ class _Run:
         task = Task(self.protocol, unit.split, self.sources, unit.seed, self.work, self.options.workers, _half(say, 0))
         verifier = self.maker.make(task)
         result = self._measured(unit, verifier, _half(say, 1) if self.maker.trains else say)
+        result = replace(result, about={**result.about, **self.made_by, "training_copies": self.copies})
         register_test_run(result, self.options.command, self.options.register)
         place.parent.mkdir(parents=True, exist_ok=True)
         keep(result, verifier.settings.operating_point, key, place)
@@ -142,9 +155,11 @@ class _Run:
         chosen = {"part": o.part, "references": list(o.references), "draws": o.draws, "controls": o.controls}
         for i, store in enumerate(stores):
             if str(i) not in self.tables:
-                self.tables[str(i)] = signatures_digest(store.signatures())
+                near = digest({"near": sorted(map(list, near_pairs(store)))}, 16)
+                self.tables[str(i)] = f"{signatures_digest(store.signatures())}-{near}"
         split = [list(part) for part in (unit.split.train, unit.split.calibration, unit.split.test)]
         what = {"protocol": to_dict(self.protocol), "maker": self.maker.identity, "tables": dict(self.tables)}
+        what["code"] = source_digest("figures")
         return digest({**what, **chosen, "transfer": o.transfer_to is not None, "seed": unit.seed, "split": split})
 
 

@@ -19,7 +19,7 @@ def provenance(results: Sequence[BenchmarkResult], command: str = "") -> list[tu
         "verifier": "verifier_version", "encoder": "encoder_id", "lane": "lane", "protocol": "protocol",
         "protocol digest": "protocol_digest", "data": "datasets", "catalogue digest": "catalogue_digest",
         "classification": "classification", "fold": "fold", "seed": "seed", "reference draws": "draws",
-        "bootstrap resamples": "bootstrap_resamples",
+        "bootstrap resamples": "bootstrap_resamples", "trained on copies": "training_copies",
     }  # fmt: skip
     found = [("command", command)] if command else []
     for name, key in names.items():
@@ -29,9 +29,20 @@ def provenance(results: Sequence[BenchmarkResult], command: str = "") -> list[tu
             found.append((name, text))
     seconds = sum(float(result.about.get("seconds", 0)) for result in results)
     found += [("seconds", f"{seconds:.0f}")] if seconds else []
-    found.append(("sigverify", _version("sigverify") + (f", commit {commit()}" if commit() else "")))
+    found.append(("sigverify", "; ".join(dict.fromkeys(_made_by(result) for result in results))))
     versions = [f"{name} {_version(name)}" for name in LIBRARIES]
     return [*found, ("with", f"Python {platform.python_version()}, {', '.join(versions)}")]
+
+
+def code_version() -> dict[str, str]:
+    """The package's version and commit now, as a result keeps them: it may be shown by later code."""
+    return {"code_version": _version("sigverify"), "code_commit": commit()}
+
+
+def _made_by(result: BenchmarkResult) -> str:
+    """By which code a result was measured: as it says itself; one that does not was measured just now."""
+    made = result.about if "code_version" in result.about else code_version()
+    return str(made["code_version"]) + (f", commit {made['code_commit']}" if made.get("code_commit") else "")
 
 
 def commit(folder: Path | None = None) -> str:

@@ -16,10 +16,15 @@ import pytest
 
 from sigverify.config import BatchSettings, Policy, PreprocessingSettings, TrainingSettings, digest
 from sigverify.errors import BadInput, Conflict, Mismatch
+from sigverify.evaluation import embedded as embedding
+from sigverify.evaluation import known_sets
 from sigverify.evaluation.calibration_trials import calibrate
+from sigverify.evaluation.embedded import signatures_digest
+from sigverify.evaluation.known_sets import KnownSet
 from sigverify.evaluation.metrics import eer
 from sigverify.evaluation.protocols import MeasuredWriters, Protocol, Seeds, TrainingSources, TrialRules
 from sigverify.evaluation.splits import splits_of
+from sigverify.measurement import everything, measuring, provenance
 from sigverify.measurement.everything import measure_everything, present
 from sigverify.measurement.looks import (
     looked_at_training_writers_only,
@@ -30,9 +35,11 @@ from sigverify.measurement.looks import (
 from sigverify.measurement.makers import Given, Task, Trained, check_lane
 from sigverify.measurement.measuring import Options, measure_protocol
 from sigverify.measurement.outputs import write_outputs
+from sigverify.measurement.provenance import commit
 from sigverify.measurement.sources import Sources
 from sigverify.measurement.transfer import transferred_writers
 from sigverify.records import Part, TrialKind
+from sigverify.storage.store import Store
 from sigverify.trained_on import TrainedOn
 from tests.measurement.synthetic_set import ENCODER, catalogue, names_of, tiny_verifier
 
@@ -310,6 +317,29 @@ def test_everything_names_what_cannot_be_measured_and_goes_on(tiny, tmp_path):
     assert [p.name for p in present(sources, trains=False)] == ["ssbi"]
     summary = measure_everything(sources, Given(tiny), QUICK, tmp_path / "out")
     assert "lacks writers of SSBI; got 3" in summary.failures["ssbi"] and "not measured" in summary.table()
+    assert summary.failures["ssbi"].startswith("TooFewWriters: ")
+
+
+def test_everything_keeps_what_was_measured_where_something_after_it_fails(tiny, tmp_path, monkeypatch):
+    sources = Sources([catalogue(tmp_path / "a", ["bank/1", "bank/2", "bank/3"])])
+    protocols = [replace(FOLDED, name=n, writers=MeasuredWriters(dataset="bank"), policies=()) for n in ("one", "two")]
+    protocols = [replace(p, training=TrainingSources()) for p in protocols]
+    monkeypatch.setattr(everything, "present", lambda *given: protocols)
+
+    def fails(protocol, results, folder):
+        assert (folder / "benchmark.json").is_file()
+        if protocol.name == "one":
+            raise ZeroDivisionError("of a picture")
+
+    summary = measure_everything(sources, Given(tiny), QUICK, tmp_path / "out", finished=fails)
+    assert summary.failures == {"one": "ZeroDivisionError: of a picture"} and set(summary.headlines) == {"one", "two"}
+    assert "one" in summary.table() and "not finished: ZeroDivisionError" in summary.table()
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_everything(sources, Given(tiny), QUICK, tmp_path / "again", finished=interrupted)
 
 
 def test_kept_results_depend_on_data_and_verifier(sources, tiny, tmp_path):
@@ -320,3 +350,60 @@ def test_kept_results_depend_on_data_and_verifier(sources, tiny, tmp_path):
     with pytest.raises(Conflict):
         measure_protocol(FROZEN, sources, Given(other), replace(options, resume=True), tmp_path)
     assert digest(FROZEN) != digest(FOLDED)
+
+
+def test_kept_results_depend_on_code_and_near_duplicates_and_say_what_made_them(tiny, tmp_path, monkeypatch):
+    store = catalogue(tmp_path / "c", names_of(Part.TRAIN, 12))
+    protocol, options = replace(FROZEN, seeds=Seeds(bootstrap=5)), replace(QUICK, fold=1, resume=True)
+    (made,) = measure_protocol(protocol, Sources([store]), Given(tiny), options, tmp_path / "w")
+    assert made.about["code_version"] and made.about["code_commit"] == commit()
+    embedded = len(list((tmp_path / "w" / "embeddings").iterdir()))
+    monkeypatch.setattr(provenance, "commit", lambda: "of tomorrow")
+    (again,) = measure_protocol(protocol, Sources([store]), Given(tiny), options, tmp_path / "w")
+    shown = dict(provenance.provenance([again]))["sigverify"]
+    assert again.about == made.about and "of tomorrow" not in shown and made.about["code_commit"] in shown
+    with monkeypatch.context() as patched:
+        patched.setattr(measuring, "source_digest", lambda what: "other code")
+        with pytest.raises(Conflict):
+            measure_protocol(protocol, Sources([store]), Given(tiny), options, tmp_path / "w")
+    ids = sorted(store.signatures().signature_id)
+    store.add_near_duplicates([(ids[0], ids[1], 0.01)])
+    with pytest.raises(Conflict):
+        measure_protocol(protocol, Sources([store]), Given(tiny), options, tmp_path / "w")
+    monkeypatch.setattr(embedding, "source_digest", lambda what: "other code")
+    measure_protocol(protocol, Sources([store]), Given(tiny), replace(options, resume=False), tmp_path / "w")
+    assert len(list((tmp_path / "w" / "embeddings").iterdir())) == 2 * embedded
+
+
+def test_the_digest_of_signatures_holds_writers_and_duplicates(sources):
+    rows = sources.table(sources.stores[0])
+    moved, repeated = rows.copy(), rows.copy()
+    moved.loc[0, "writer_id"] = "set/other"
+    repeated.loc[0, "duplicate_of"] = rows.signature_id[1]
+    assert len({signatures_digest(each) for each in (rows, moved, repeated)}) == 3
+    assert signatures_digest(rows.iloc[::-1]) == signatures_digest(rows)
+
+
+def test_training_sets_are_checked_and_their_copies_named(sources, tiny, tmp_path, monkeypatch):
+    known = KnownSet("set", "My set", writers=12, genuine=60, skilled_forgeries=24)
+    monkeypatch.setattr(known_sets, "load_set", lambda name: known if name == "set" else None)
+    found = measure_protocol(FOLDED, sources, PerFold(tiny, tmp_path / "v"), replace(QUICK, fold=0), tmp_path / "w")[0]
+    assert found.about["training_copies"] == ["set: unverified copy"]
+    monkeypatch.setattr(known_sets, "load_set", lambda name: replace(known, genuine=61) if name == "set" else None)
+    bank = catalogue(tmp_path / "bank", names_of(Part.TRAIN, 4, "bank"), seed=3)
+    crossed = replace(FOLDED, name="set-to-bank", writers=MeasuredWriters(dataset="bank"))
+    maker = PerFold(tiny, tmp_path / "v")
+    with pytest.raises(Mismatch, match="does not hold the images of My set"):
+        measure_protocol(crossed, Sources([bank, *sources.stores]), maker, QUICK, tmp_path / "x")
+    assert maker.made == []
+
+
+def test_forgeries_of_one_writer_are_an_error_before_anything_is_embedded(tiny, tmp_path):
+    rows = catalogue(tmp_path / "c", names_of(Part.TRAIN, 4)).signatures()
+    forged = rows[rows.label == "skilled_forgery"].writer_id
+    store = Store.open(tmp_path / "one", create=True, images_url=str(tmp_path / "c" / "images"))
+    store.add_signatures(rows[(rows.label == "genuine") | (rows.writer_id == forged.iloc[0])])
+    protocol = replace(FOLDED, writers=MeasuredWriters(), training=TrainingSources())
+    with pytest.raises(BadInput, match=r"one writer.*expected 2 or more.*more writers"):
+        measure_protocol(protocol, Sources([store]), Given(tiny), QUICK, tmp_path / "w")
+    assert not (tmp_path / "w").exists()
