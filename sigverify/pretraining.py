@@ -15,7 +15,7 @@ import numpy as np
 from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
 from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
-from sigverify.retraining import Progress, Retrained, finish, known_before, synthetic_cohort
+from sigverify.retraining import Progress, Retrained, check_start, finish, known_before, synthetic_cohort
 from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
 from sigverify.verifier import Verifier
 
@@ -56,6 +56,7 @@ def pretrain(
 
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
+    check_start(settings, initial)
     data = synthetic_set(out, settings.preprocessing, plan, workers, say)
     trained_on = [f"synthetic signatures ({plan.writers} writers, seed {plan.seed})"]
     if omniglot is not None and plan.omniglot_words:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sigverify.bundle import SETTINGS, read_trained_on
 from sigverify.config import OperatingPoint, Policy, ScoringSettings, TrainingSettings, VerifierSettings, to_dict
-from sigverify.errors import TooFewWriters
+from sigverify.errors import Mismatch, TooFewWriters
 from sigverify.model_card import write_card
 from sigverify.records import Classification, Label, Part
 from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
@@ -72,7 +72,8 @@ def retrain(
 
     Writers default to the part their protocol gives them (evaluation.parts), or to a fixed 70/15/15 split by the
     digest of their id where no protocol names them. `initial` starts from another bundle's weights. A run stopped by
-    Ctrl-C or `max_seconds` goes on with ``resume=True``. Raises TooFewWriters below 8 training writers.
+    Ctrl-C or `max_seconds` goes on with ``resume=True``. Raises TooFewWriters below 8 training writers,
+    Mismatch for initial weights of the other lane. A list of writers that is given and empty is empty.
     """
     import pandas as pd
 
@@ -80,10 +81,11 @@ def retrain(
 
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
+    check_start(settings, initial)
     stores = [store, *more]
     frame = pd.concat([each.signatures() for each in stores], ignore_index=True)
-    train_ids = list(train_writers or writers_of(frame, Part.TRAIN))
-    calibration_ids = list(calibration_writers or writers_of(frame, Part.CALIBRATION))
+    train_ids = list(writers_of(frame, Part.TRAIN) if train_writers is None else train_writers)
+    calibration_ids = list(writers_of(frame, Part.CALIBRATION) if calibration_writers is None else calibration_writers)
     if len(train_ids) < 8:
         raise TooFewWriters(
             "too few writers to train on", got=len(train_ids), expected="at least 8", next="import more"
@@ -132,6 +134,21 @@ def fine_tuning(verifier: Verifier) -> TrainingSettings:
     return TrainingSettings(
         encoder=held.encoder, preprocessing=held.preprocessing, learning_rate=1e-4, ema_decay=0.98, validate_every=0
     )
+
+
+def check_start(settings: TrainingSettings, initial: Path | None) -> None:
+    """Raises Mismatch for a bundle's weights of the other lane: a legacy figure would hold clean training."""
+    place = None if initial is None else initial.parent / SETTINGS
+    if place is None or not place.is_file():
+        return
+    lane = json.loads(place.read_text(encoding="utf-8"))["settings"].get("preprocessing", {}).get("lane", "clean")
+    if lane != settings.preprocessing.lane:
+        raise Mismatch(
+            "training would start from weights of the other lane",
+            got=lane,
+            expected=settings.preprocessing.lane,
+            next=f"start from a verifier of the {settings.preprocessing.lane} lane, or from none (--initial none)",
+        )
 
 
 def finish(verifier: Verifier, out: Path) -> Path:

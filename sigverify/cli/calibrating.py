@@ -24,7 +24,7 @@ def calibrate(
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
     register: Annotated[str | None, typer.Option(help="Also register the new version under this name.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the reference draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the reference draws.", min=0)] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Choose thresholds for a policy on a bank's own labelled signatures, without retraining: a new verifier version.

@@ -8,11 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sigverify.errors import BadInput, BadSettings, NotFound
 from sigverify.records import as_plain
+
+if TYPE_CHECKING:
+    from sigverify.config import TrainingSettings
 
 CatalogueOption = Annotated[Path, typer.Option("--catalogue", "-c", help="Folder holding catalogue.db and the images.")]
 VerifierOption = Annotated[
@@ -21,6 +25,26 @@ VerifierOption = Annotated[
 TrackingOption = Annotated[str | None, typer.Option(help="MLflow; default: MLFLOW_TRACKING_URI or ./mlflow.db.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 WorkersOption = Annotated[int, typer.Option(help="Processes for decoding and preprocessing.", min=1)]
+
+
+def read_json(path: Path, option: str) -> Any:
+    """What a JSON file given with `option` holds. Raises NotFound, BadInput for what is no JSON text."""
+    if not path.is_file():
+        raise NotFound(f"no file for {option}", got=path, expected="a JSON file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{option} is not JSON", got=f"{path.name}: {error}", next="mend the file") from error
+
+
+def training_settings(path: Path, option: str) -> TrainingSettings:
+    """Training settings from a JSON file. Raises as `read_json`, BadSettings for keys, values, a negative seed."""
+    from sigverify.config import TrainingSettings, from_dict
+
+    held = from_dict(TrainingSettings, read_json(path, option))
+    if held.seed < 0:
+        raise BadSettings(f"a seed in {option} is negative", got=held.seed, expected="0 or more")
+    return held
 
 
 def emit(result: Any, as_json: bool, text: str) -> None:

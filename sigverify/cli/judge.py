@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -20,8 +19,9 @@ from sigverify.cli.console import (
     WorkersOption,
     emit,
     progress,
+    training_settings,
 )
-from sigverify.errors import BadInput
+from sigverify.errors import BadInput, NotFound
 from sigverify.records import Part, Pictures
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def benchmark(
     fold: Annotated[int | None, typer.Option(help="Only this fold of the protocol.", min=0)] = None,
     part: Annotated[Part | None, typer.Option(help="Only writers of this part.")] = None,
     references: Annotated[str, typer.Option(help="Numbers of references, by comma; default: the protocol's.")] = "",
-    draws: Annotated[int, typer.Option(help="Random draws of references for each writer; 0: the protocol's.")] = 0,
+    draws: Annotated[
+        int, typer.Option(help="Random draws of references for each writer; 0: the protocol's.", min=0)
+    ] = 0,
     seeds: Annotated[str, typer.Option("--seeds", "--seed", help="Of training, draws and bootstrap, by comma.")] = "",
     controls: Annotated[str, typer.Option(help="quick, or all: also re-drawn strokes and stress.")] = "quick",
     random_only: Annotated[
@@ -91,13 +93,15 @@ def benchmark(
     from sigverify.storage.store import Store
 
     _check_folders(data, data_root, out, everything=everything, resume=resume)
+    if imagenet is not None and not imagenet.is_file():
+        raise NotFound("no file for --imagenet", got=imagenet, expected="a safetensors file")
     if controls not in ("quick", "all"):
         raise BadInput("no such controls", got=controls, expected="quick or all")
     options = Options(
-        seeds=_numbers(seeds, "--seeds"),
+        seeds=_numbers(seeds, "--seeds", 0),
         fold=fold,
         part=part,
-        references=_numbers(references, "--references"),
+        references=_numbers(references, "--references", 1),
         draws=draws,
         controls="all" if controls == "all" else "quick",
         random_only=random_only,
@@ -141,11 +145,14 @@ def _check_folders(
         raise BadInput("--resume goes on with what --out holds", expected="--out FOLDER")
 
 
-def _numbers(text: str, option: str) -> tuple[int, ...]:
+def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
     try:
-        return tuple(int(k) for k in text.split(",")) if text else ()
+        found = tuple(int(k) for k in text.split(",")) if text else ()
     except ValueError as error:
         raise BadInput(f"{option} is a list of numbers", got=text, expected="for instance 1,3,5,10") from error
+    if found and min(found) < least:
+        raise BadInput(f"{option} holds a number that is too small", got=min(found), expected=f"{least} or more")
+    return found
 
 
 def _typed() -> str:
@@ -161,7 +168,7 @@ def _maker(
     from sigverify.config import PreprocessingSettings, TrainingSettings, from_dict, to_dict
     from sigverify.measurement.makers import Given, Trained, check_lane
     from sigverify.registry import open_verifier
-    from sigverify.retraining import fine_tuning
+    from sigverify.retraining import check_start, fine_tuning
 
     if lane not in (None, "clean", "legacy"):
         raise BadInput("no such lane", got=lane, expected="clean or legacy")
@@ -173,7 +180,7 @@ def _maker(
         raise BadInput("a verifier is given or trained, not both", next="give --initial where training starts from it")
     first = None if initial == "none" else open_verifier(initial, tracking)
     if train is not None:
-        settings = from_dict(TrainingSettings, json.loads(train.read_text(encoding="utf-8")))
+        settings = training_settings(train, "--train")
     else:
         settings = TrainingSettings() if first is None else fine_tuning(first)
     settings = replace(settings, steps=steps or settings.steps)
@@ -181,4 +188,6 @@ def _maker(
         settings = replace(
             settings, preprocessing=from_dict(PreprocessingSettings, {**to_dict(settings.preprocessing), "lane": lane})
         )
-    return Trained(settings, None if first is None else first.weights_path)
+    weights = None if first is None else first.weights_path
+    check_start(settings, weights)
+    return Trained(settings, weights)

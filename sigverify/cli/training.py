@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigverify.cli.console import JsonOption, TrackingOption, WorkersOption, emit, progress
-from sigverify.errors import BadInput
+from sigverify.cli.console import (
+    JsonOption,
+    TrackingOption,
+    WorkersOption,
+    emit,
+    progress,
+    read_json,
+    training_settings,
+)
+from sigverify.errors import BadInput, BadSettings
 
 if TYPE_CHECKING:
     from sigverify.config import TrainingSettings
@@ -32,7 +39,7 @@ def train(
         str | None, typer.Option(help="Start from: default, a bundle folder, models:/NAME@ALIAS or a weights file.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps; overrides the settings.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Overrides the settings.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Overrides the settings.", min=0)] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Stop training after this long; --resume goes on.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
     name: Annotated[str, typer.Option(help="The verifier's name.")] = "trained",
@@ -86,11 +93,11 @@ def _settings(path: Path | None, first: Verifier | None, steps: int | None, seed
     """From the file, else those to go on from a verifier (its encoder and preprocessing), else the defaults."""
     from dataclasses import replace
 
-    from sigverify.config import TrainingSettings, from_dict
+    from sigverify.config import TrainingSettings
     from sigverify.retraining import fine_tuning
 
     if path is not None:
-        chosen = from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8")))
+        chosen = training_settings(path, "--settings")
     else:
         chosen = TrainingSettings() if first is None else fine_tuning(first)
     changes = {k: v for k, v in (("steps", steps), ("seed", seed)) if v is not None}
@@ -103,5 +110,7 @@ def _pretrain(
     from sigverify.config import from_dict
     from sigverify.pretraining import SyntheticPlan, pretrain
 
-    held = from_dict(SyntheticPlan, json.loads(plan.read_text(encoding="utf-8")))
+    held = from_dict(SyntheticPlan, read_json(plan, "--synthetic"))
+    if held.seed < 0:
+        raise BadSettings("the seed in --synthetic is negative", got=held.seed, expected="0 or more")
     return pretrain(out, settings, held, omniglot=omniglot, **common)  # type: ignore[arg-type]

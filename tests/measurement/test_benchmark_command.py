@@ -9,7 +9,7 @@ import pytest
 
 from sigverify.cli import app
 from sigverify.config import to_dict
-from sigverify.errors import BadInput, Mismatch, NotFound, TooFewWriters
+from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound, TooFewWriters
 from sigverify.evaluation.protocols import MeasuredWriters, Protocol, Seeds, TrialRules
 from sigverify.records import Part
 from sigverify.registry import Registry
@@ -54,6 +54,9 @@ def test_a_benchmark_lands_in_a_folder_is_gone_on_with_and_logged(own, tmp_path,
 
 def test_errors_say_what_to_do_and_have_their_exit_codes(own, tmp_path):
     catalogue(tmp_path / "c", names_of(Part.TRAIN, 2, "cedar"), genuine=3)
+    broken, negative = tmp_path / "broken.json", tmp_path / "negative.json"
+    broken.write_text("{")
+    negative.write_text('{"seed": -1}')
     data = ("--data", tmp_path / "c")
     for words, kind, said in (
         ((*data, "--protocol", "cedar-5fold"), TooFewWriters, "import the whole of CEDAR"),
@@ -65,6 +68,15 @@ def test_errors_say_what_to_do_and_have_their_exit_codes(own, tmp_path):
         ((*data, "--protocol", own, "--resume"), BadInput, "--out"),
         ((*data, "--protocol", own, "--steps", 1), BadInput, "trains nothing"),
         ((*data, "--protocol", own, "--fold", 1), BadInput, "no such fold"),
+        ((*data, "--protocol", own, "--seeds", "0,-1"), BadInput, "--seeds holds"),
+        ((*data, "--protocol", own, "--references", "0"), BadInput, "1 or more"),
+        ((*data, "--protocol", own, "--train", tmp_path / "nope.json"), NotFound, "--train"),
+        ((*data, "--protocol", own, "--train", broken), BadInput, "--train is not JSON"),
+        ((*data, "--protocol", own, "--train", negative), BadSettings, "seed in --train"),
+        ((*data, "--protocol", own, "--imagenet", tmp_path / "nope"), NotFound, "--imagenet"),
+        ((*data, "--protocol", own, "--steps", 1, "--lane", "legacy"), Mismatch, "weights of the other lane"),
+        ((*data, "--protocol", own, "--steps", 1, "--part", "train"), BadInput, "leave out --part"),
+        ((*data, "--protocol", "cedar-5fold-dev", "--part", "test"), BadInput, "measures training writers"),
         ((*data, "--protocol", own, "--transfer-to", tmp_path / "c"), BadInput, "deployment"),
         (("--protocol", own), BadInput, "--data CATALOGUE"),
         (("--all",), BadInput, "--data-root"),
