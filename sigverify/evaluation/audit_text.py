@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sigverify.evaluation.audit import Audit
 
 WIDTH = 110
+NO_CHECK = (
+    "The columns of these probes were chosen among several definitions for agreement with published figures of CEDAR "
+    "and BHSig260, on all their writers, test writers among them: that they agree there is no independent check."
+)
 
 
 def as_text(audit: Audit) -> str:
@@ -28,7 +32,7 @@ def as_text(audit: Audit) -> str:
         lines += textwrap.wrap(told, WIDTH, subsequent_indent=" " * 9, break_on_hyphens=False)
         if finding.todo:
             lines += textwrap.wrap(f"-> {finding.todo}", WIDTH, initial_indent=" " * 9, subsequent_indent=" " * 12)
-    lines += ["", *_table(audit)]
+    lines += ["", *_table(audit), *textwrap.wrap(NO_CHECK, WIDTH)]
     lines += ["", *(f"note: {note}" for note in audit.notes)] if audit.notes else []
     return "\n".join(lines)
 

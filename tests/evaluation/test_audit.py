@@ -233,13 +233,36 @@ def test_kind_of_scan_and_label():
             "file.width_px": [10, 20, 30, 40], "file.height_px": [10, 20, 30, 40],
         }
     )  # fmt: skip
-    labels = pd.DataFrame({"label": ["genuine", "genuine", "skilled_forgery", "skilled_forgery"]})
+    described = pd.concat([described] * 3, ignore_index=True)
+    labels = pd.DataFrame({"label": ["genuine", "genuine", "skilled_forgery", "skilled_forgery"] * 3})
+    labels["writer_id"] = [f"w{i // 4}" for i in range(12)]
     found = kinds_of_scan.kinds_by_label(labels, described)
-    assert found["format"] == {"PNG": [2, 0], "TIFF": [0, 2]}
-    assert found["tone"] == {"grey": [0, 1], "nearly two levels": [0, 1], "two levels": [2, 0]}
-    assert found["dpi"] == {"300": [1, 1], "not stated": [1, 1]}
+    assert found["format"] == {"PNG": [6, 0], "TIFF": [0, 6]}
+    assert found["tone"] == {"grey": [0, 3], "nearly two levels": [0, 3], "two levels": [6, 0]}
+    assert found["dpi"] == {"300": [3, 3], "not stated": [3, 3]}
     assert found["tells"] == {"format": 1.0, "mode": 0.5, "tone": 1.0, "dpi": 0.5}
-    assert found["sizes"]["genuine"]["width_px"] == pytest.approx([11, 15, 19])
+    assert found["sizes"]["genuine"]["width_px"] == pytest.approx([10, 15, 20])
+
+
+def test_noise_over_many_values_tells_nothing_and_a_real_difference_is_still_told():
+    rng = np.random.default_rng(0)
+    n = 400
+    labels = pd.DataFrame({"label": ["genuine", "skilled_forgery"] * (n // 2)})
+    labels["writer_id"] = [f"w{i // 20}" for i in range(n)]
+    noise = rng.integers(100, 300, n).astype(float)  # nearly every scan a resolution of its own
+    forged = (labels.label == "skilled_forgery").to_numpy()
+    described = pd.DataFrame(
+        {
+            "file.format": "PNG", "file.mode": np.where(forged & (rng.random(n) < 0.9), "L", "RGB"), "file.dpi": noise,
+            "file.grey_levels": 200, "file.soft_share": 0.9, "file.width_px": 10, "file.height_px": 10,
+        }
+    )  # fmt: skip
+    found = kinds_of_scan.kinds_by_label(labels, described)["tells"]
+    assert found["dpi"] < 0.6 and 0.9 < found["mode"] < 0.99 and found["format"] == 0.5
+
+
+def test_the_text_says_that_agreement_with_the_known_figures_is_no_check(audits):
+    assert "no independent check" in " ".join(audits[""].text().split())
 
 
 def test_measures_of_a_bar_are_what_they_say():
