@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -16,6 +16,7 @@ import numpy as np
 
 from sigverify.config import PreprocessingSettings, ScoringSettings, VerifierSettings, digest, to_dict
 from sigverify.errors import BadInput
+from sigverify.evaluation.benchmark import near_pairs
 from sigverify.evaluation.embedded import Progress, embed_signatures
 from sigverify.evaluation.hog import hog_features
 from sigverify.evaluation.network_input import NUISANCES, SHAPES, describe_input
@@ -24,12 +25,16 @@ from sigverify.measurement.pair_scorer import PairScorer, fit_pair_scorer
 from sigverify.records import Floats, Image, Ints, Preparation
 from sigverify.scans.prepare import Source, prepare_many
 from sigverify.scoring.scorer import Scorer
+from sigverify.trained_on import TrainedOn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sigverify.storage.store import Store
 
 Kind = Literal["hog", "nuisance", "nuisance_and_shape"]
 SKELETON = PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line")
+NO_TRAINING = "no training on signatures"
 RAW = PreprocessingSettings(lane="legacy")
 TITLES = {
     "hog": "HOG + logistic regression",
@@ -57,6 +62,7 @@ class Baseline:
     version: str
     scorer: TrialScorer
     describe: Callable[[Sequence[Image]], Floats]
+    trained_on: TrainedOn | None = None  # so that a baseline, too, is refused where it learnt what is tested
 
     def prepare_many(
         self,
@@ -74,7 +80,7 @@ class Baseline:
 
 
 def train_baseline(
-    store: Store,
+    store: Store | Sequence[Store],
     kind: Kind,
     writer_ids: Sequence[str],
     preprocessing: PreprocessingSettings | None = None,
@@ -84,29 +90,43 @@ def train_baseline(
     on_progress: Progress | None = None,
     cache_dir: Path | None = None,
 ) -> Baseline:
-    """Learn a baseline on the training writers `writer_ids` of a catalogue, and on nobody else.
+    """Learn a baseline on the training writers `writer_ids` of a catalogue, or of several, and on nobody else.
 
     "hog": gradients by direction, logistic regression on absolute differences; fusion over references (mean or max) is
     chosen on inner folds of the same writers. "nuisance": the plain numbers of control 2 compared with those of the
     references; "nuisance_and_shape": crop size and aspect too. `preprocessing` None is the 3-pixel skeleton. Raises
     TooFewWriters below two writers with skilled forgeries, BadInput for an unknown kind.
     """
+    import pandas as pd
+
+    from sigverify.retraining import taught_by
+
     if kind not in _DESCRIPTIONS:
         raise BadInput("no such baseline", got=kind, expected=", ".join(_DESCRIPTIONS))
     wanted = preprocessing or SKELETON
     bare = untrained_baseline(kind, wanted)
-    rows = store.signatures(writer_ids=sorted(set(writer_ids)))
-    held = embed_signatures(store, bare, rows, workers, on_progress, cache_dir)
-    near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    stores = list(store) if isinstance(store, Sequence) else [store]
+    taught = _of_writers(stores, writer_ids)
+    held = [embed_signatures(each, bare, rows, workers, on_progress, cache_dir) for each, rows in taught]
+    embeddings = np.concatenate([each.embeddings for each in held])
+    signatures = pd.concat([each.signatures for each in held], ignore_index=True)
+    pairs = [pair for each, _ in taught for pair in near_pairs(each)]
     scorer: PairScorer | NuisanceScorer
     if kind == "hog":
-        scorer = fit_pair_scorer(held.embeddings, held.signatures, seed, near_duplicates=pairs)
+        scorer = fit_pair_scorer(embeddings, signatures, seed, near_duplicates=pairs)
     else:
-        scorer = fit_nuisance_scorer(held.embeddings, held.signatures, seed, pairs)
+        scorer = fit_nuisance_scorer(embeddings, signatures, seed, pairs)
     learnt = hashlib.sha256(scorer.learnt).hexdigest()
     version = f"{bare.settings.name}-{digest({'encoder': bare.encoder_id, 'learnt': learnt}, 8)}"
-    return Baseline(bare.title, bare.settings, bare.encoder_id, version, scorer, bare.describe)
+    seen = taught_by(pd.concat([rows for _, rows in taught]), sorted(set(writer_ids)), (), None)
+    return replace(bare, version=version, scorer=scorer, trained_on=seen)
+
+
+def _of_writers(stores: Sequence[Store], writer_ids: Sequence[str]) -> list[tuple[Store, pd.DataFrame]]:
+    """Each catalogue with its rows of these writers; catalogues without any of them are left out."""
+    wanted = sorted(set(writer_ids))
+    found = [(store, store.signatures(writer_ids=wanted)) for store in stores]
+    return [(store, rows) for store, rows in found if len(rows)] or found[:1]
 
 
 def untrained_baseline(kind: Kind, preprocessing: PreprocessingSettings) -> Baseline:
@@ -139,7 +159,8 @@ def plain_backbone(
     scoring = ScoringSettings(normalisation="none")
     settings = VerifierSettings(name=slug, preprocessing=wanted, scoring=scoring)
     title = f"{name}, {initial}, no fine-tuning, {variant(wanted)}"
-    return Baseline(title, settings, encoder, f"{slug}-{encoder[:8]}", Scorer(scoring), backbone.embed)
+    version = f"{slug}-{encoder[:8]}"
+    return Baseline(title, settings, encoder, version, Scorer(scoring), backbone.embed, TrainedOn(NO_TRAINING))
 
 
 def variant(preprocessing: PreprocessingSettings) -> str:

@@ -16,7 +16,16 @@ from sigverify.errors import BadInput
 from sigverify.evaluation.protocols import Protocol, TrainingSources
 from sigverify.evaluation.result import BenchmarkResult
 from sigverify.measurement.baselines import TITLES, Kind, plain_backbone, train_baseline
-from sigverify.measurement.makers import Given, Maker, Progress, Task, Trained, synthetic_store
+from sigverify.measurement.makers import (
+    Given,
+    Maker,
+    Progress,
+    Task,
+    Trained,
+    synthetic_store,
+    synthetic_writers,
+    teaching,
+)
 from sigverify.measurement.measuring import Options, measure_protocol
 from sigverify.measurement.sources import Sources
 
@@ -50,14 +59,16 @@ class Compared:
     def make(self, task: Task) -> Any:
         """Raises TooFewWriters where the training writers are too few."""
         if self.trains:
-            store, writers = task.sources.of(task.protocol.training.datasets[0]), list(task.split.train)
+            split = task.split.for_legacy() if self.lane == "legacy" else task.split
+            stores = teaching(task)
+            writers = [*split.train, *(w for store in stores[1:] for w in synthetic_writers(store))]
         else:
             drawn = TrainingSources(synthetic_writers=SYNTHETIC_WRITERS, synthetic_seed=SYNTHETIC_SEED)
-            store = synthetic_store(replace(task, protocol=replace(task.protocol, training=drawn)))
-            writers = sorted(store.signatures()["writer_id"].unique())
+            stores = [synthetic_store(replace(task, protocol=replace(task.protocol, training=drawn)))]
+            writers = sorted(stores[0].signatures()["writer_id"].unique())
         kept = task.work / "embeddings"
         how: dict[str, Any] = {"workers": task.workers, "on_progress": task.say, "cache_dir": kept}
-        return train_baseline(store, self.kind, writers, self.preprocessing, task.seed, **how)
+        return train_baseline(stores, self.kind, writers, self.preprocessing, task.seed, **how)
 
 
 def measure_baselines(
@@ -72,8 +83,8 @@ def measure_baselines(
     """(name, headline) of each baseline, on what `maker`'s verifier reads and by the first seed.
 
     `imagenet` names weights for the backbone without fine-tuning; without it the backbone's weights are random. A
-    protocol that trains on several sets lends the first of them. Baselines are looks at test writers like any other:
-    they go into the register under their own versions.
+    protocol that trains on several sets, or on synthetic writers beside them, lends all of them. Baselines are looks at
+    test writers like any other: they go into the register under their own versions.
     """
     wanted = preprocessing_of(maker)
     learns = maker.trains and bool(protocol.training.datasets)

@@ -80,8 +80,8 @@ def measure_everything(
 ) -> Summary:
     """Measure every protocol of `present` into ``out/PROTOCOL``; one that cannot be measured is named, not the end.
 
-    `finished(protocol, results, folder)` writes what a protocol's results leave, after the headline is saved; without it,
-    their outputs are. Any error is recorded under the protocol with its type, a measured headline stays.
+    `finished(protocol, results, folder)` writes what a protocol's results leave, after the headline is saved; by
+    default their outputs. Any error is recorded under the protocol with its type, a measured headline stays.
     """
     say = on_progress or (lambda stage, share: None)
     protocols = present(sources, maker.trains, only)

@@ -110,8 +110,8 @@ class Trained:
             names = "a given verifier (--verifier)"
             raise BadInput(f"protocol {task.protocol.name} trains nothing", expected=names)
         split = task.split.for_legacy() if self.lane == "legacy" else task.split
-        stores = _teaching(task)
-        synthetic = [w for store in stores[1:] for w in _synthetic_writers(store)]
+        stores = teaching(task)
+        synthetic = [w for store in stores[1:] for w in synthetic_writers(store)]
         place = task.work / "trained" / self._key(task, split, stores)
         if not (place / "verifier" / SETTINGS).is_file():
             retrain(
@@ -165,7 +165,7 @@ def training_copies(protocol: Protocol, sources: Sources) -> list[str]:
     return found
 
 
-def _teaching(task: Task) -> list[Store]:
+def teaching(task: Task) -> list[Store]:
     """Catalogues of the training sets, each once, and a synthetic one where the protocol mixes one in."""
     stores = {id(s): s for s in (task.sources.of(name) for name in task.protocol.training.datasets)}
     plan = task.protocol.training
@@ -193,6 +193,7 @@ def synthetic_store(task: Task) -> Store:
     return Store.open(place)
 
 
-def _synthetic_writers(store: Store) -> list[str]:
+def synthetic_writers(store: Store) -> list[str]:
+    """The drawn writers of a catalogue, sorted."""
     rows = store.signatures()
     return sorted(rows.loc[rows["dataset"] == "synthetic", "writer_id"].unique())

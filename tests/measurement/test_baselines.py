@@ -12,6 +12,7 @@ from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadInput, BadSettings, NotFound, TooFewWriters
 from sigverify.evaluation.embedded import embed_signatures
 from sigverify.evaluation.metrics import eer
+from sigverify.evaluation.parts_control import parts_control
 from sigverify.evaluation.scoring_trials import score_trials
 from sigverify.evaluation.trials import draw_trials
 from sigverify.measurement.baselines import plain_backbone, train_baseline, variant
@@ -19,9 +20,11 @@ from sigverify.measurement.pair_scorer import PairScorer, fit_pair_scorer, held_
 from sigverify.measurement.signature_pairs import draw_pairs
 from sigverify.records import TrialKind
 from sigverify.scoring.fusion import fuse
+from sigverify.storage.store import Store
+from sigverify.trained_on import TrainedOn, short_digest
 from tests.measurement.planted import planted_catalogue
 
-BINARY = PreprocessingSettings()
+BINARY = PreprocessingSettings(stroke_width_px=0.0)  # strokes as scanned
 WRITERS = [f"planted/{w:03d}" for w in range(16)]
 TRAIN, TEST = WRITERS[:11], WRITERS[11:]
 
@@ -63,6 +66,27 @@ def test_a_baseline_is_a_function_of_data_and_seed_and_never_sees_other_writers(
     other = train_baseline(hand, "hog", TRAIN, BINARY, workers=0)
     assert other.encoder_id != one.encoder_id
     assert "3-pixel skeleton" in one.title and "binary as scanned" in other.title
+
+
+def test_a_baseline_learns_from_several_catalogues_and_says_from_whom(hand, pen, tmp_path):
+    other = Store.open(tmp_path / "c", create=True, images_url=str(pen.folder / "images"))
+    rows = pen.signatures().drop(columns=["added_at", "fingerprint", "dpi"], errors="ignore")
+    for column in ("writer_id", "signature_id"):
+        rows[column] = "other/" + rows[column]
+    other.add_signatures(rows.assign(classification="research", dataset="other"))
+    writers = [*TRAIN[:3], *(f"other/{w}" for w in TRAIN[:3])]
+    both = train_baseline([hand, other], "hog", writers, workers=0)
+    alone = train_baseline(hand, "hog", TRAIN[:3], workers=0)
+    assert both.version != alone.version
+    real = {short_digest(w) for w in writers if hand_is_real(hand) or w.startswith("other/")}
+    assert set(both.trained_on.writers) == real and "other" in both.trained_on.statement
+    seen = parts_control(other.signatures(writer_ids=writers[3:4]), both.trained_on)
+    assert seen.status == "refused"
+    assert plain_backbone("mobilenetv3_small_050").trained_on == TrainedOn("no training on signatures")
+
+
+def hand_is_real(store):
+    return set(store.signatures().classification) != {"synthetic"}
 
 
 def test_what_cannot_be_trained_says_why(hand):

@@ -8,14 +8,17 @@ from dataclasses import replace
 
 import pytest
 
+from sigverify.config import PreprocessingSettings
 from sigverify.evaluation.protocols import MeasuredWriters, TrainingSources
+from sigverify.evaluation.splits import Split
 from sigverify.measurement import comparing
 from sigverify.measurement.comparing import Compared, measure_baselines, preprocessing_of
-from sigverify.measurement.makers import Given
+from sigverify.measurement.makers import Given, Task
 from sigverify.measurement.measuring import measure_protocol
 from sigverify.measurement.outputs import Shown, write_outputs
 from sigverify.measurement.sources import Sources
-from tests.measurement.synthetic_set import catalogue
+from sigverify.records import Part
+from tests.measurement.synthetic_set import catalogue, names_of
 from tests.measurement.test_measuring import FOLDED, QUICK, PerFold
 
 
@@ -65,6 +68,23 @@ def test_baselines_are_looks_at_test_writers_too(tiny, tmp_path, monkeypatch):
     measure_baselines(protocol, Sources([store]), Given(tiny), options, tmp_path)
     rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
     assert [row["verifier_version"].split("-")[0] for row in rows] == ["nuisance", "mobilenetv3_small_050"]
+
+
+def test_a_baseline_learns_from_every_set_the_verifier_learns_from(sources, tmp_path, monkeypatch):
+    bank = catalogue(tmp_path / "bank", names_of(Part.TRAIN, 4, "bank"), seed=3)
+    seen = {}
+    monkeypatch.setattr(
+        comparing, "train_baseline", lambda stores, kind, writers, *a, **k: seen.update({kind: writers})
+    )
+    several = TrainingSources(datasets=("set", "bank"), synthetic_writers=3)
+    protocol = replace(FOLDED, training=several, writers=MeasuredWriters(dataset="else"))
+    split = Split(None, ("set/1", "bank/1"), ("set/2",), ())
+    both = Sources([*sources.stores, bank])
+    for lane, calibrating in (("clean", set()), ("legacy", {"set/2"})):
+        task = Task(protocol, split, both, 0, tmp_path, 1, lambda stage, share: None)
+        Compared("hog", PreprocessingSettings(lane=lane), True).make(task)
+        drawn = {w for w in seen["hog"] if w.startswith("synthetic")}
+        assert len(drawn) == 3 and set(seen["hog"]) - drawn == {"set/1", "bank/1"} | calibrating
 
 
 def test_what_it_learnt_from_is_part_of_a_baselines_name(tiny):
