@@ -2,7 +2,8 @@
 
 For each policy: FRR, far_random and far_skilled at the frozen threshold with intervals; measured / nominal for each
 limit the policy states; and FRR over the FRR at the tested set's own threshold for the same limits, which is what
-the transfer cost. Writers of *both* sides are resampled, so the intervals include the luck of calibration.
+the transfer cost: 1 where both are 0, without bound where only the own one is. Writers of *both* sides are resampled,
+so the intervals include the luck of calibration.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from sigverify.config import Policy
 from sigverify.errors import BadInput, TooFewWriters
-from sigverify.evaluation.intervals import clopper_pearson, percentile_interval, writer_counts
+from sigverify.evaluation.intervals import Interval, never_certain, percentile_interval, writer_counts
 from sigverify.records import TrialKind
 from sigverify.scoring.scored_trials import ScoredTrials
 from sigverify.scoring.thresholds import accept_threshold, just_above
@@ -140,13 +141,20 @@ def _measured(sides: Sequence[tuple[_Side, _Side]], policy: Policy, weights: Seq
     rates = {name: float(wrong / all_) if all_ > 0 else float("nan") for name, (wrong, all_) in errors.items()}
     limits = {"far_skilled": policy.max_far_skilled, "far_random": policy.max_far_random}
     ratios = {f"{name}_to_nominal": rates[name] / limit for name, limit in limits.items() if 0 < limit < 1}
-    cost = rates["frr"] / rates["own"] if rates["own"] > 0 else float("nan")
+    cost = _cost(rates["frr"], rates["own"])
     return {
         **{k: v for k, v in rates.items() if k != "own"},
         "frr_at_own_threshold": rates["own"],
         **ratios,
         "frr_cost": cost,
     }
+
+
+def _cost(frozen: float, own: float) -> float:
+    """FRR at a frozen over that at the own threshold: 1 where both are 0, inf where only the own is."""
+    if own == 0:
+        return 1.0 if frozen == 0 else float("inf")
+    return frozen / own
 
 
 def _point(sides: Sequence[tuple[_Side, _Side]], policy: Policy) -> Numbers:
@@ -156,12 +164,16 @@ def _point(sides: Sequence[tuple[_Side, _Side]], policy: Policy) -> Numbers:
 
 
 def _figures(folds: Sequence[tuple[ScoredTrials, ScoredTrials]], point: Numbers, draws: list[Numbers]) -> Numbers:
-    """JSON-ready: rates in per cent, ratios as they are, each with its interval; what the targets say of them."""
+    """JSON-ready: rates in per cent, ratios as they are, each with its interval; what the targets say of them.
+
+    What is no number or infinite is None. `ratio_kept` is None without a limit, `cost_kept` without an FRR; a cost of
+    None that is not kept has no bound.
+    """
     found: Numbers = {k: point[k] for k in ("policy", "max_far_skilled", "max_far_random", "accept")}
     for side, name in enumerate(("calibration_writers", "test_writers")):
         found[name] = sum(len(np.unique(pair[side].writer_id)) for pair in folds)
     for name in draws[0]:
-        low, high = _interval(folds, name, point[name], [draw[name] for draw in draws])
+        low, high = _interval(folds, name, point, [draw[name] for draw in draws])
         scale = 1 if name.endswith(("_to_nominal", "_cost")) else 100
         found[name], found[f"{name}_interval"] = (
             _round(scale * point[name]),
@@ -169,21 +181,26 @@ def _figures(folds: Sequence[tuple[ScoredTrials, ScoredTrials]], point: Numbers,
         )
     ratios = [found[f"{n}_interval"][0] for n in draws[0] if n.endswith("_to_nominal")]
     held = [low for low in ratios if low is not None]
-    found["ratio_kept"] = bool(all(low <= LARGEST_RATIO for low in held))
-    found["cost_kept"] = None if found["frr_cost"] is None else bool(found["frr_cost"] <= LARGEST_COST)
+    found["ratio_kept"] = all(low <= LARGEST_RATIO for low in held) if held else None
+    found["cost_kept"] = None if np.isnan(point["frr_cost"]) else bool(point["frr_cost"] <= LARGEST_COST)
     return found
 
 
 def _interval(
-    folds: Sequence[tuple[ScoredTrials, ScoredTrials]], name: str, value: float, drawn: list[float]
+    folds: Sequence[tuple[ScoredTrials, ScoredTrials]], name: str, point: Numbers, drawn: list[float]
 ) -> tuple[float, float]:
-    """Of the resamples; where no error was seen, up to what so many distinct query images cannot rule out."""
+    """Of the resamples; where no error was seen, up to what so many distinct query images cannot rule out.
+
+    So for a ratio to a policy's limit, which is the rate in other units.
+    """
     interval = percentile_interval(drawn)
-    kind = RATES.get(name)
-    distinct = 0 if kind is None else sum(len(np.unique(test.of(kind).query_id)) for _, test in folds)
-    if value == 0 and distinct:
-        return interval.low, max(interval.high, clopper_pearson(0, distinct).high)
-    return interval.low, interval.high
+    rate = name.removesuffix("_to_nominal").removesuffix("_at_own_threshold")
+    if rate not in RATES:
+        return interval.low, interval.high
+    limit = point[f"max_{rate}"] if name.endswith("_to_nominal") else 1.0
+    distinct = sum(len(np.unique(test.of(RATES[rate]).query_id)) for _, test in folds)
+    share = never_certain(Interval(interval.low * limit, interval.high * limit), point[name] * limit, distinct)
+    return share.low / limit, share.high / limit
 
 
 def _round(value: float) -> float | None:

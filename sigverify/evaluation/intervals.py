@@ -82,8 +82,10 @@ def bootstrap_draws(
 def bootstrap_rate(
     hit: npt.NDArray[np.bool_], trials: WrittenScores, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Percentile interval of the share of `hit` (n,) among trials, writers resampled as above."""
+    """Percentile interval of the share of `hit` (n,) among trials, writers resampled as above; NaN for one writer."""
     codes = _Codes(trials)
+    if codes.n_writers < 2:
+        return Interval(float("nan"), float("nan"), level)
     values = []
     for counts in writer_counts(codes.n_writers, resamples, seed):
         weight = codes.weights(counts, 0)
@@ -102,12 +104,16 @@ def writer_counts(n_writers: int, resamples: int, seed: int) -> Iterator[npt.NDA
 
 
 def percentile_interval(values: Any, level: float = 0.95) -> Interval:
-    """The central `level` of bootstrap values; NaNs (resamples without trials) are left out."""
+    """The central `level` of bootstrap values; NaNs (resamples without trials) are left out.
+
+    An end that falls among infinite values (a ratio over nothing) is infinite.
+    """
     held = np.asarray(values, np.float64)
     held = held[~np.isnan(held)]
     if not len(held):
         return Interval(float("nan"), float("nan"), level)
-    low, high = np.quantile(held, [(1 - level) / 2, (1 + level) / 2])
+    way = "linear" if np.isfinite(held).all() else "inverted_cdf"  # nothing lies between a number and infinity
+    low, high = np.quantile(held, [(1 - level) / 2, (1 + level) / 2], method=way)  # type: ignore[call-overload]
     return Interval(float(low), float(high), level)
 
 

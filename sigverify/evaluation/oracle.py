@@ -21,10 +21,15 @@ def own_eers(genuine: WrittenScores, forged: WrittenScores) -> dict[str, float]:
 def oracle_eer(
     genuine: WrittenScores, forged: WrittenScores, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, Interval]:
-    """Mean of `own_eers` (share) with its 95 per cent interval over writers; NaN where no writer has both sides."""
+    """Mean of `own_eers` (share) with its 95 per cent interval over writers.
+
+    NaN where no writer has both sides; the interval also where one has, whom no resampling can stand beside others.
+    """
     rates = np.array(list(own_eers(genuine, forged).values()))
     if not len(rates):
         return float("nan"), Interval(float("nan"), float("nan"))
+    if len(rates) < 2:
+        return float(rates[0]), Interval(float("nan"), float("nan"))
     drawn = [float(np.average(rates, weights=counts)) for counts in writer_counts(len(rates), resamples, seed)]
     return float(rates.mean()), percentile_interval(np.array(drawn))
 

@@ -113,3 +113,31 @@ def test_no_error_seen_is_no_zero_interval_and_two_writers_are_needed():
     few = planted(0).where(planted(0).writer_id == "w00")
     with pytest.raises(TooFewWriters):
         frozen_thresholds([(few, planted(1))], [SKILLED])
+
+
+def test_a_cost_over_nothing_has_no_bound_and_is_not_kept():
+    """Own FRR 0: the tested set could be decided without a refusal, the frozen threshold refuses."""
+    test = planted(1)
+    apart = replace(test, score=np.select([test.kind == "genuine", test.kind == "skilled_forgery"], [1.0, 0.0], -1.0))
+    low, high = (replace(apart, score=apart.score + shift) for shift in (-0.5, 2.0))
+    strict = frozen_thresholds([(high, apart)], [SKILLED], resamples=20)["s"]
+    assert strict["frr"] == 100 and strict["frr_at_own_threshold"] == 0
+    assert strict["frr_cost"] is None and strict["cost_kept"] is False and strict["frr_cost_interval"] == [None, None]
+    loose = frozen_thresholds([(low, apart)], [SKILLED], resamples=20)["s"]
+    assert loose["frr"] == loose["frr_at_own_threshold"] == 0
+    assert loose["frr_cost"] == 1 and loose["cost_kept"] is True and loose["frr_cost_interval"] == [1, 1]
+
+
+def test_no_error_seen_is_no_zero_interval_of_ratios_and_own_thresholds_either():
+    point = frozen_thresholds([(planted(0), planted(1, shift=-30))], [SKILLED], resamples=20)["s"]
+    most = 1 - 0.05 ** (1 / 1600)  # of 1600 distinct query images
+    assert point["far_skilled_to_nominal_interval"] == pytest.approx([0, most / 0.05], abs=1e-4)
+    apart = replace(planted(1), score=10.0 * (planted(1).kind == "genuine"))
+    own = frozen_thresholds([(planted(0), apart)], [SKILLED], resamples=20)["s"]
+    assert own["frr_at_own_threshold_interval"] == pytest.approx([0, 100 * most], abs=1e-4)
+
+
+def test_without_a_limit_there_is_no_ratio_to_keep():
+    free = Policy("f", max_far_skilled=1, max_far_random=1)
+    found = frozen_thresholds([(planted(0), planted(1))], [free], resamples=10)["f"]
+    assert found["ratio_kept"] is None
