@@ -7,21 +7,21 @@ be easier than random ones, 6 stress (stress). 1 to 4 make a figure invalid, 5 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from sigverify.config import OperatingPoint
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
 from sigverify.evaluation.embedded import Embedded, Progress
 from sigverify.evaluation.intervals import WrittenScores, bootstrap_draws, percentile_interval
-from sigverify.evaluation.metrics import eer_rate
+from sigverify.evaluation.metrics import Scores, eer_rate
 from sigverify.evaluation.network_input import NUISANCES, SHAPES
 from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
 from sigverify.evaluation.nuisance_references import nuisance_reference_control
-from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, raw_findings
+from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, proof_in_words, raw_findings
 from sigverify.evaluation.reference_free import reference_free_control
 from sigverify.evaluation.scoring_trials import rows_of, written
 from sigverify.evaluation.stress import stress_control
@@ -53,7 +53,11 @@ __all__ = [
 ]
 
 Level = Literal["quick", "all"]
-NEED_FORGERIES = ("nuisance_without_references_input", "wrong_reference")
+EVERY = (  # the names of all controls of a verifier, in order; "parts" is the data's
+    "nuisance_without_references_input", "nuisance_without_references_scan", "nuisance_with_references",
+    "stroke_redrawn", "wrong_reference", "reference_free", "order", "stress",
+)  # fmt: skip
+ASK_FOR_ALL = "ask for controls all"
 CONTROL_REFERENCES = 5  # the number of references that controls 3 to 6 are run with, or the largest below it
 
 
@@ -76,32 +80,38 @@ def run_controls(
     asked: ControlSettings,
     say: Progress = lambda stage, share: None,
 ) -> tuple[Control, ...]:
-    """Every control that `asked` names, of trials by number of references and their scores."""
+    """Every control, of trials by number of references and their scores; what `asked` leaves out says so."""
     below = [k for k in trials if k <= CONTROL_REFERENCES]
     k = max(below) if below else min(trials)
     say("controls", 0.0)
     if not (embedded.signatures["label"] == Label.SKILLED_FORGERY.value).any():
-        return tuple(Control(name, "not_run", ("no skilled forgeries in these data",)) for name in NEED_FORGERIES)
+        return tuple(did_not_run(name, "no skilled forgeries in these data") for name in EVERY)
     point: OperatingPoint = verifier.settings.operating_point
     accept = thresholds_for(point, k).accept if point.thresholds else None
     most, seed = point.policy.max_far_random, asked.seed
     raw = raw_findings(embedded, expected_of(embedded) if asked.expected_raw is None else asked.expected_raw, seed)
     near = store.near_duplicates()
     pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
-    again: list[Control] = []
+    redrawn, stress = (did_not_run(name, ASK_FOR_ALL) for name in ("stroke_redrawn", "stress"))
     if asked.level == "all":
-        again.append(_redrawn(store, verifier, trials, scored, embedded, asked, say))
-        again.append(stress_control(store, verifier, trials[k], embedded, seed, asked.workers, say))
+        redrawn = _redrawn(store, verifier, trials, scored, embedded, asked, say)
+        stress = stress_control(store, verifier, trials[k], embedded, seed, asked.workers, say)
     say("controls", 0.5)
     return (
         nuisance_control(embedded, "input", seed, raw),
         nuisance_control(embedded, "scan", seed, raw),
-        nuisance_reference_control(embedded, pairs, seed, again[0] if again else None),
+        nuisance_reference_control(embedded, pairs, seed, redrawn),
+        shown_apart(redrawn),
         reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, most, seed),
         reference_free_control(embedded, scored[k], seed),
         order_control(scored[k], seed=seed),
-        *again[1:],
+        stress,
     )
+
+
+def shown_apart(redrawn: Control) -> Control:
+    """Strokes re-drawn, as a control of the list: reported, for control 2 judges it where its probe finds something."""
+    return redrawn if redrawn.status == "not_run" else replace(redrawn, status="reported")
 
 
 def _redrawn(
@@ -134,7 +144,7 @@ def nuisance_control(embedded: Embedded, of: str, seed: int = 0, raw: tuple[RawF
         shapes = [c for c in SHAPES if c in table] if of == "input" else []
         shape = nuisance_probe(table.loc[both, shapes].to_numpy(), shapes, *sample) if shapes else None
     except TooFewWriters as error:
-        return Control(name, "not_run", (str(error),))
+        return did_not_run(name, str(error))
     numbers = _probe_numbers(probe, shape) | _raw_numbers(raw)
     if of == "scan":
         return Control(name, "reported", (), numbers)
@@ -159,22 +169,46 @@ def reference_control(
     try:
         query, template = draw_wrong_references(trials, seed=seed)
     except TooFewWriters as error:
-        return Control("wrong_reference", "not_run", (str(error),))
+        return did_not_run("wrong_reference", str(error))
     held = embedded.embeddings[rows_of(trials, embedded.signatures["signature_id"])]
-    score = np.asarray(scorer.score_trials(held, trials.references, query, template), np.float64)
-    forged = trials.label[query] == Label.SKILLED_FORGERY.value
-    claimed, author = trials.template_writer[template], trials.writer_id[query]
-    wrong = Sides(*(WrittenScores(score[side], claimed[side], author[side]) for side in (~forged, forged)))
-    right = Sides(written(scored, TrialKind.GENUINE), written(scored, TrialKind.SKILLED_FORGERY))
-    found = wrong_reference_control(right, wrong, accept, max_far_random, resamples=resamples, seed=seed)
-    return Control("wrong_reference", found.status, found.reasons, _reference_numbers(found, trials, len(query)))
+    wrong = ScoredTrials(
+        score=np.asarray(scorer.score_trials(held, trials.references, query, template), np.float64),
+        kind=trials.label[query],  # genuine and skilled_forgery are called alike as labels and as kinds
+        writer_id=trials.template_writer[template],
+        n_references=np.full(len(query), trials.n_references),
+        query_id=trials.signature_id[query],
+        query_writer_id=trials.writer_id[query],
+    )
+    limits = None if accept is None else np.full(len(wrong), accept)
+    return judged_wrong_references(scored, wrong, limits, max_far_random, seed, resamples)
+
+
+def judged_wrong_references(
+    scored: ScoredTrials,
+    wrong: ScoredTrials,
+    accept: Scores | None,
+    max_far_random: float,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Control:
+    """Control 3 of trials scored already, with right (`scored`) and `wrong` references; `accept` (t,) of the wrong."""
+    kinds = (TrialKind.GENUINE, TrialKind.SKILLED_FORGERY)
+    own, forged = (wrong.of(kind) for kind in kinds)
+    left, other = (WrittenScores(part.score, part.writer_id, part.query_writer_id) for part in (own, forged))
+    others = Sides(left, other, (len(np.unique(own.query_id)), len(np.unique(forged.query_id))))
+    right = Sides(written(scored, kinds[0]), written(scored, kinds[1]))
+    genuine = wrong.kind == TrialKind.GENUINE.value
+    limits = None if accept is None else (accept[genuine], accept[~genuine])
+    found = wrong_reference_control(right, others, limits, max_far_random, resamples=resamples, seed=seed)
+    numbers = _reference_numbers(found, int(wrong.n_references[0]), len(wrong))
+    return Control("wrong_reference", found.status, found.reasons, numbers, wrong)
 
 
 def order_control(scored: ScoredTrials, resamples: int = 500, seed: int = 0) -> Control:
     """Control 5: a warning when random forgeries are harder than skilled ones, by the paired interval of the EERs."""
     kinds = (TrialKind.RANDOM_FORGERY, TrialKind.SKILLED_FORGERY)
     if any(not len(scored.of(kind)) for kind in kinds):
-        return Control("order", "not_run", ("needs random and skilled forgeries",))
+        return did_not_run("order", "it needs random and skilled forgeries")
     writers = np.unique(np.concatenate([scored.writer_id, scored.query_writer_id])).tolist()
     genuine = written(scored, TrialKind.GENUINE)
     paired: dict[str, Any] = {"resamples": resamples, "seed": seed, "writers": writers}
@@ -200,15 +234,13 @@ def _probe_numbers(probe: Probe, shape: Probe | None) -> dict[str, Any]:
 
 
 def _raw_numbers(raw: tuple[RawFinding, ...]) -> dict[str, Any]:
-    if not raw:
-        return {}
     both = {" and ".join(f.numbers): {"known": 100 * f.expected, "found": round(100 * f.found, 2)} for f in raw}
-    return {"known_of_raw_scans": both}
+    return {"proof": proof_in_words(raw)} | ({"known_of_raw_scans": both} if raw else {})
 
 
-def _reference_numbers(found: WrongReference, trials: Trials, n: int) -> dict[str, Any]:
+def _reference_numbers(found: WrongReference, n_references: int, n: int) -> dict[str, Any]:
     numbers: dict[str, Any] = {
-        "n_references": trials.n_references,
+        "n_references": n_references,
         "trials": n,
         "auc_wrong": round(found.auc_wrong, 4),
         "auc_wrong_interval": [round(found.auc_wrong_interval.low, 4), round(found.auc_wrong_interval.high, 4)],

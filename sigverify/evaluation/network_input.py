@@ -1,7 +1,12 @@
 """Plain numbers of the network's own input, the raw material of the nuisance probe.
 
-What a network could tell a scanner, a pen or a cropping by. Crop size and aspect are kept apart: on a canvas that
-keeps the aspect they are one quantity, the shape of the signature, which is reported but not gated.
+What a network could tell a scanner, a pen or a cropping by. Four numbers are kept apart, reported but not gated, for
+they are the form of the signature and not the way it was scanned:
+
+- aspect, and crop size in canvas px, which is aspect over again: a crop is placed with its aspect kept so that it
+  fills the canvas in one direction, so its size there is a function of aspect alone, whatever its size in the scan.
+- ink density, ink per area of the crop. With strokes brought to one width it is the length of the writing per area:
+  how closely somebody writes. Where stroke width is not normalised, density follows it, and stroke width is gated.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
 from sigverify.evaluation.embedded import Embedded
 from sigverify.evaluation.intervals import WrittenScores, bootstrap_over_writers
 from sigverify.evaluation.metrics import eer, eer_rate
@@ -115,7 +115,7 @@ def nuisance_reference_control(
         place = rows_of(trials, embedded.signatures["signature_id"])
         probe = reference_probe(embedded.input[columns].to_numpy()[place], columns, trials, seed)
     except TooFewWriters as error:
-        return Control(name, "not_run", (str(error),))
+        return did_not_run(name, str(error))
     numbers = {
         "eer": round(100 * probe.eer, 2),
         "interval": interval_in_per_cent(probe.interval),
@@ -123,7 +123,7 @@ def nuisance_reference_control(
         "models": sorted(set(probe.chosen)),
         "single_number_eer": {n: round(100 * r, 2) for n, r in sorted(probe.single.items(), key=lambda item: item[1])},
     }
-    if redrawn is not None:
+    if redrawn is not None and redrawn.status != "not_run":
         numbers["stroke_redrawn"] = redrawn.numbers
     status, reasons = _judged(probe, trials.n_references, redrawn)
     return Control(name, status, reasons, numbers)
@@ -135,7 +135,7 @@ def _judged(probe: Probe, k: int, redrawn: Control | None) -> tuple[str, tuple[s
     best = min(probe.single, key=lambda name: probe.single[name], default="")
     found = f"a probe that compares pen and ink with {k} references reaches EER {probe.eer:.1%}, less than 30%"
     found += f" (most by {best})" if best else ""
-    if redrawn is None:
+    if redrawn is None or redrawn.status == "not_run":
         return "unproven", (found, "strokes were not re-drawn: run all controls to see whether the verifier needs this")
     if redrawn.status == "valid":
         return "valid", ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sigverify.evaluation.control import Control
+from sigverify.evaluation.control import Control, did_not_run
 from sigverify.trained_on import TrainedOn, short_digest
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def parts_control(
     one belongs to a writer of `catalogue` (all rows) that taught. not_run where nobody knows what the verifier saw.
     """
     if trained_on is None:
-        return Control(NAME, "not_run", (UNKNOWN,))
+        return did_not_run(NAME, UNKNOWN)
     images = {short_digest(p) for p in tested["pixel_digest"]} & set(trained_on.images)
     writers = {short_digest(w) for w in tested["writer_id"].unique()}
     taught = writers & set(trained_on.writers)
@@ -45,14 +45,14 @@ def parts_control(
     status = "refused" if reasons else "valid"
     if near and not reasons:
         status, reasons = "warning", [f"{near} tested images have near duplicates among what it was trained on"]
-    if status == "valid" and not trained_on.complete:
-        status, reasons = "not_run", ["what its initial weights were trained on is unknown"]
     numbers = {
         "trained_on": trained_on.statement,
         "writers_in_two_parts": len(taught | calibrated),
         "exact_copies_across_parts": len(images),
         "near_duplicates_across_parts": near,
     }
+    if status == "valid" and not trained_on.complete:
+        return did_not_run(NAME, "what its initial weights were trained on is unknown", numbers)
     return Control(NAME, status, tuple(reasons), numbers)
 
 

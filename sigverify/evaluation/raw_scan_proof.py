@@ -1,7 +1,12 @@
 """Does control 1's probe see anything at all? On the raw scans of a published set it must find what is known of it.
 
 A probe that passes a network's input because it is blind proves nothing. On the published sets, plain numbers of the
-raw scan are known to separate genuine from forged; a probe that misses them by more than 3 points does not count.
+raw scan are known to separate genuine from forged; a probe that misses them does not count.
+
+Found is an EER within 3 points of the known one, or any whose interval reaches down to it: what is known was measured
+on the whole of a set, and a fold or a part of it holds so few writers that an honest probe may miss by more than 3
+points through them alone. A copy of other pixels may lose a little too: Bengali's 19.5 is of the scans as published,
+on the packed two-level copies the same probe finds 22.1 [18.2, 26.8].
 """
 
 from __future__ import annotations
@@ -20,7 +25,9 @@ GEOMETRY = ("ink_fraction", "crop_height_px", "crop_width_px", "aspect", "stroke
 KNOWN: dict[str, Expected] = {  # data set -> what this project measured on the whole of it
     "cedar": {("paper_level",): 0.0},
     "bhsig260_hindi": {GEOMETRY: 0.248},
-}  # BHSig260 Bengali's cue is the size of the original canvas, which copies of 640 px no longer show
+    "bhsig260_bengali": {GEOMETRY: 0.195},
+}  # Bengali's strongest cue, the size of the original canvas (10.2), is gone from copies of 640 px
+NONE_KNOWN = "none known"  # of a bank's own data nothing is known beforehand that a probe would have to find
 MARGIN = 0.03
 
 
@@ -35,8 +42,8 @@ class RawFinding:
 
     @property
     def missed(self) -> bool:
-        """Even the lower end of the interval is more than 3 points above what is there to be found."""
-        return self.interval.low > self.expected + MARGIN
+        """More than 3 points above what is there to be found, and the interval does not reach down to it."""
+        return self.found > self.expected + MARGIN and self.interval.low > self.expected
 
     def in_words(self) -> str:
         return (
@@ -50,6 +57,11 @@ def expected_of(embedded: Embedded) -> Expected:
     rows = embedded.signatures
     names = sorted(rows["dataset"].unique()) if "dataset" in rows else []
     return KNOWN.get(names[0], {}) if len(names) == 1 else {}
+
+
+def proof_in_words(raw: tuple[RawFinding, ...]) -> str:
+    """Whether the probe has shown that it sees: "none known", "found" or "missed"."""
+    return NONE_KNOWN if not raw else "missed" if any(finding.missed for finding in raw) else "found"
 
 
 def raw_findings(embedded: Embedded, expected: Expected, seed: int = 0) -> tuple[RawFinding, ...]:

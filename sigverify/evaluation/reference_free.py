@@ -7,13 +7,14 @@ that cannot know whose signature it should be, its references do no work. Twice 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
 from sigverify.evaluation.embedded import Embedded
 from sigverify.evaluation.paired_eer import paired_eer
 from sigverify.evaluation.probing import held_out
@@ -28,11 +29,19 @@ def reference_free_control(embedded: Embedded, scored: ScoredTrials, seed: int =
     name = "reference_free"
     own = scored.where(scored.kind != TrialKind.RANDOM_FORGERY.value)
     if not len(own.of(TrialKind.SKILLED_FORGERY)) or not len(own.of(TrialKind.GENUINE)):
-        return Control(name, "not_run", ("needs skilled forgeries",))
+        return did_not_run(name, "it needs skilled forgeries")
     try:
         blind, chosen = _without_references(embedded, own, seed)
     except TooFewWriters as error:
-        return Control(name, "not_run", (str(error),))
+        return did_not_run(name, str(error))
+    return judged_reference_free(own, blind, chosen, seed, resamples)
+
+
+def judged_reference_free(
+    own: ScoredTrials, blind: ScoredTrials, chosen: Sequence[str] = (), seed: int = 0, resamples: int = 500
+) -> Control:
+    """The same of trials scored already: by the verifier (`own`) and by classifiers without references (`blind`)."""
+    name = "reference_free"
     found = paired_eer(own, blind, resamples=resamples, seed=seed)
     numbers: dict[str, Any] = {
         "eer": round(100 * found.after, 2),
@@ -44,12 +53,12 @@ def reference_free_control(embedded: Embedded, scored: ScoredTrials, seed: int =
         "models": sorted(set(chosen)),
     }
     if found.interval.low > 0:
-        return Control(name, "valid", (), numbers)
+        return Control(name, "valid", (), numbers, blind)
     reason = (
         f"a classifier that sees no reference reaches EER {found.after:.1%}, the verifier {found.before:.1%}: "
         f"no clear difference [{found.interval.low:+.1%}, {found.interval.high:+.1%}]"
     )
-    return Control(name, "invalid", (reason,), numbers)
+    return Control(name, "invalid", (reason,), numbers, blind)
 
 
 def _without_references(embedded: Embedded, own: ScoredTrials, seed: int) -> tuple[ScoredTrials, list[str]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
 from sigverify.evaluation.embedded import Embedded, Progress
 from sigverify.evaluation.paired_eer import paired_eer
 from sigverify.evaluation.scoring_trials import rows_of
@@ -68,8 +68,10 @@ def stress_control(
 ) -> Control:
     """Control 6 on the trials of one number of references; costs about 11 x 320 preparations and embeddings."""
     sample = draw_sample(trials, embedded.signatures["signature_id"], seed)
-    if any(not (trials.kind[sample.trial] == kind.value).any() for kind in KINDS):
-        return Control("stress", "not_run", ("needs skilled forgeries",))
+    drawn = trials.kind[sample.trial]
+    two = len(np.unique(trials.template_writer[trials.template[sample.trial]])) >= 2
+    if not two or any(not (drawn == kind.value).any() for kind in KINDS):
+        return did_not_run("stress", "it needs skilled forgeries of two writers or more")
     scans = _read(store, verifier, embedded, sample)
     plain = _scored(verifier, trials, embedded, sample, embedded.embeddings[sample.row])
     costs: dict[str, dict[str, Any]] = {}

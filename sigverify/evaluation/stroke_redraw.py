@@ -7,13 +7,14 @@ reads the pen loses what the pen gave it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
 from sigverify.errors import BadInput
-from sigverify.evaluation.control import Control, interval_in_per_cent
+from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
 from sigverify.evaluation.embedded import Embedded, Progress
 from sigverify.evaluation.network_input import describe_input
 from sigverify.evaluation.paired_eer import paired_eer
@@ -108,23 +109,30 @@ def stroke_redraw_control(
 
     Invalid when it is more than 2 points higher with any number of references.
     """
+    ids = embedded.signatures["signature_id"]
+    forged = [k for k in trials if len(scored[k].of(TrialKind.SKILLED_FORGERY))]
+    again = {k: score_trials(scorer, trials[k], embeddings, ids) for k in forged}
+    return judged_redrawn(scored, again, seed, resamples)
+
+
+def judged_redrawn(
+    scored: Mapping[int, ScoredTrials], again: Mapping[int, ScoredTrials], seed: int = 0, resamples: int = 500
+) -> Control:
+    """The same of trials scored already: `scored` before and `again` after, by number of references."""
+    if not again:
+        return did_not_run("stroke_redrawn", "it needs skilled forgeries")
     costs: dict[str, Any] = {}
     lost = []
-    for k, drawn in trials.items():
-        if not len(scored[k].of(TrialKind.SKILLED_FORGERY)):
-            continue
-        again = score_trials(scorer, drawn, embeddings, embedded.signatures["signature_id"])
-        found = paired_eer(scored[k], again, resamples=resamples, seed=seed)
+    for k in again:
+        found = paired_eer(scored[k], again[k], resamples=resamples, seed=seed)
         lost.append(found.cost)
         costs[str(k)] = {
             "eer": round(100 * found.before, 2),
             "eer_redrawn": round(100 * found.after, 2),
             "cost_interval": interval_in_per_cent(found.interval),
         }
-    numbers = {"by_references": costs}
-    if not lost:
-        return Control("stroke_redrawn", "not_run", ("needs skilled forgeries",))
+    numbers, every = {"by_references": costs}, ScoredTrials.concatenate(list(again.values()))
     if max(lost) <= MOST_LOST:
-        return Control("stroke_redrawn", "valid", (), numbers)
+        return Control("stroke_redrawn", "valid", (), numbers, every)
     reason = f"with stroke widths re-drawn at random the skilled EER rises by {100 * max(lost):.1f} points, more than 2"
-    return Control("stroke_redrawn", "invalid", (reason,), numbers)
+    return Control("stroke_redrawn", "invalid", (reason,), numbers, every)

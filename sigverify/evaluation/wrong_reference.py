@@ -17,9 +17,10 @@ from sigverify.evaluation.intervals import (
     WrittenScores,
     bootstrap_draws,
     bootstrap_rate,
+    never_certain,
     percentile_interval,
 )
-from sigverify.evaluation.metrics import auc, auc_of
+from sigverify.evaluation.metrics import Scores, auc, auc_of
 from sigverify.evaluation.trials import Trials
 from sigverify.records import Ints, Label
 
@@ -30,10 +31,14 @@ MIN_WRITERS = 4
 
 @dataclass(frozen=True)
 class Sides:
-    """Scores of genuine signatures and of skilled forgeries, with the writers they involve."""
+    """Scores of genuine signatures and of skilled forgeries, with the writers they involve.
+
+    `distinct` counts the query images of either; None: every trial has one of its own.
+    """
 
     genuine: WrittenScores
     skilled: WrittenScores
+    distinct: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def draw_wrong_references(trials: Trials, per_template: int = 2, seed: int = 0) 
 def wrong_reference_control(
     right: Sides,
     wrong: Sides,
-    accept: float | None = None,
+    accept: float | tuple[Scores, Scores] | None = None,
     max_far_random: float = 0.001,
     *,
     resamples: int = 1000,
@@ -87,13 +92,14 @@ def wrong_reference_control(
     """The control of writers' own (`right`) and of drawn others' (`wrong`) templates.
 
     In `wrong`, `writer_id` is the template's writer and `query_writer_id` the query's; both are resampled, the same
-    way as the writers of `right`, so that the retained share is paired. `accept` is the frozen threshold.
+    way as the writers of `right`, so that the retained share is paired. `accept` is the frozen threshold, or that of
+    each trial of either side of `wrong`, where trials of several verifiers are judged together.
     """
     wrong_auc, right_auc = (auc(s.genuine.score, s.skilled.score) for s in (wrong, right))
     draws_wrong, draws_right = _paired_auc(wrong, right, resamples, seed)
     interval = percentile_interval(draws_wrong)
     retained = percentile_interval(_retained(draws_wrong, draws_right))
-    genuine, skilled = (None if accept is None else _accepted(s, accept, seed) for s in (wrong.genuine, wrong.skilled))
+    genuine, skilled = (None, None) if accept is None else _accepted(wrong, accept, seed)
     status, reasons = _verdict(interval, retained, [genuine, skilled], BUDGETS * max_far_random)
     share = float(_retained(np.array([wrong_auc]), np.array([right_auc]))[0])
     return WrongReference(wrong_auc, interval, right_auc, share, retained, genuine, skilled, status, reasons)
@@ -117,9 +123,16 @@ def _retained(wrong: np.ndarray, right: np.ndarray) -> np.ndarray:
     return share
 
 
-def _accepted(side: WrittenScores, accept: float, seed: int) -> tuple[float, Interval]:
-    hit: npt.NDArray[np.bool_] = side.score >= accept
-    return float(hit.mean()), bootstrap_rate(hit, side, seed=seed)
+def _accepted(wrong: Sides, accept: float | tuple[Scores, Scores], seed: int) -> list[tuple[float, Interval]]:
+    """Shares accepted on either side; where none was, up to what so many distinct query images cannot rule out."""
+    sides = (wrong.genuine, wrong.skilled)
+    limits = accept if isinstance(accept, tuple) else tuple(np.full(len(s.score), accept) for s in sides)
+    found = []
+    for side, limit, n in zip(sides, limits, wrong.distinct or [len(s.score) for s in sides], strict=True):
+        hit: npt.NDArray[np.bool_] = side.score >= limit
+        rate = float(hit.mean())
+        found.append((rate, never_certain(bootstrap_rate(hit, side, seed=seed), rate, n)))
+    return found
 
 
 def _verdict(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sigverify.config import PreprocessingSettings
 from sigverify.errors import TooFewWriters
 from sigverify.evaluation.controls import nuisance_control, order_control, reference_control
 from sigverify.evaluation.embedded import Embedded
@@ -15,6 +16,7 @@ from sigverify.evaluation.network_input import NUISANCES, SHAPES, describe_input
 from sigverify.evaluation.nuisance import nuisance_probe
 from sigverify.evaluation.wrong_reference import Sides, draw_wrong_references, wrong_reference_control
 from sigverify.records import TrialKind
+from sigverify.scans.place import place
 from sigverify.scoring.scored_trials import ScoredTrials
 from tests.evaluation.planted import signatures, system
 
@@ -170,3 +172,28 @@ def ordered(skilled: float, random: float) -> ScoredTrials:
 def test_forgeries_that_are_easier_than_strangers_are_a_warning():
     assert order_control(ordered(skilled=-2, random=0)).status == "warning"
     assert order_control(ordered(skilled=1, random=-1)).status == "valid"
+
+
+def test_no_stranger_accepted_is_no_zero_interval():
+    scorer, trials, scored, embedded = system("sound")
+    control = reference_control(scorer, trials, scored, embedded, 2.0, 0.001, resamples=20)  # above every score
+    wrong = control.trials
+    for kind, name in (("genuine", "genuine"), ("skilled_forgery", "skilled")):
+        distinct = len(np.unique(wrong.query_id[wrong.kind == kind]))
+        assert control.numbers[f"accepted_{name}"] == 0
+        expected = 100 * (1 - 0.05 ** (1 / distinct))
+        assert control.numbers[f"accepted_{name}_interval"] == pytest.approx([0, expected], abs=1e-2)
+
+
+@pytest.mark.parametrize("stroke_width", [0.0, 3.0])
+def test_crop_size_on_the_canvas_is_aspect_over_again(stroke_width):
+    """One drawing scanned at three resolutions: one crop size on the canvas, filled in one direction."""
+    settings = PreprocessingSettings(stroke_width_px=stroke_width)
+    found = []
+    for scale in (1, 2, 4):
+        mask = np.zeros((60 * scale, 150 * scale), bool)
+        mask[:, : 6 * scale] = mask[:, -6 * scale :] = mask[: 6 * scale] = mask[-6 * scale :] = True
+        found.append(describe_input(place(mask, np.full(mask.shape, 200, np.uint8), settings)))
+    for name in ("crop_height_px", "crop_width_px"):
+        assert np.ptp([numbers[name] for numbers in found]) <= 2, found
+    assert max(numbers["aspect"] for numbers in found) == pytest.approx(2.5, abs=0.1)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sigverify.errors import TooFewWriters
-from sigverify.evaluation.control import Control
+from sigverify.evaluation.control import Control, did_not_run
 from sigverify.evaluation.nuisance import nuisance_probe
 from sigverify.evaluation.nuisance_references import (
     compare_numbers,
@@ -87,7 +87,13 @@ def redrawn(status: str) -> Control:
 
 @pytest.mark.parametrize(
     ("cue", "again", "status"),
-    [(0, None, "valid"), (5, None, "unproven"), (5, redrawn("valid"), "valid"), (5, redrawn("invalid"), "invalid")],
+    [
+        (0, None, "valid"),
+        (5, None, "unproven"),
+        (5, did_not_run("stroke_redrawn", "nobody asked"), "unproven"),
+        (5, redrawn("valid"), "valid"),
+        (5, redrawn("invalid"), "invalid"),
+    ],
 )
 def test_the_verdict_rests_on_the_probe_then_on_strokes_re_drawn(cue, again, status):
     _, _, _, embedded = system("sound")

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sigverify.evaluation.control import Control, verdict
+from sigverify.evaluation.control import GATING, Control, all_gating_ran, did_not_run, verdict
 from sigverify.evaluation.controls import nuisance_control
-from sigverify.evaluation.raw_scan_proof import KNOWN, expected_of, raw_findings
+from sigverify.evaluation.intervals import Interval
+from sigverify.evaluation.raw_scan_proof import GEOMETRY, KNOWN, RawFinding, expected_of, raw_findings
 from tests.evaluation.planted import system
 
 
@@ -31,19 +32,29 @@ def test_control_1_counts_only_if_the_probe_finds_what_is_there(cue, status):
     assert control.status == status, control
     assert nuisance_control(embedded, "scan", raw=raw).status == "reported"
     assert control.numbers["known_of_raw_scans"]["paper_level"]["known"] == 2
-    assert nuisance_control(embedded, "input").status == "valid"  # nothing known, nothing to miss
+    assert control.numbers["proof"] == ("found" if status == "valid" else "missed")
+    unknown = nuisance_control(embedded, "input")
+    assert (unknown.status, unknown.numbers["proof"]) == ("valid", "none known")  # nothing to miss, and it says so
 
 
 def test_finding_more_than_is_known_is_no_miss_and_unmeasured_numbers_are_passed_over():
     embedded = scans(cue=4.0)
     assert not raw_findings(embedded, {("paper_level",): 0.30})[0].missed
+    few = RawFinding(("x",), 0.20, 0.26, Interval(0.18, 0.34))  # a small part of a set, measured by an honest probe
+    blind = RawFinding(("x",), 0.20, 0.44, Interval(0.36, 0.52))
+    near = RawFinding(("x",), 0.20, 0.221, Interval(0.21, 0.23))
+    assert [finding.missed for finding in (few, blind, near)] == [False, True, False]
     assert raw_findings(embedded, {("paper_level", "never measured"): 0.0}) == ()
 
 
 def test_known_sets_are_named_by_the_catalogue():
     embedded = scans(0.0)
     assert expected_of(embedded) == {}
-    for names, expected in ((["cedar"], KNOWN["cedar"]), (["cedar", "ssbi"], {})):
+    for names, expected in (
+        (["cedar"], KNOWN["cedar"]),
+        (["bhsig260_bengali"], {GEOMETRY: 0.195}),
+        (["cedar", "ssbi"], {}),
+    ):
         rows = embedded.signatures.assign(dataset=np.resize(names, len(embedded.signatures)))
         assert expected_of(replace(embedded, signatures=rows)) == expected
 
@@ -56,8 +67,22 @@ def test_known_sets_are_named_by_the_catalogue():
         (["unproven", "valid"], "warning"),
         (["warning", "invalid", "valid"], "invalid"),
         (["invalid", "warning", "refused"], "refused"),
-        ([], "valid"),
+        ([], "warning"),
     ],
 )
 def test_the_worst_control_is_the_verdict(statuses, worst):
     assert verdict(Control(str(i), status) for i, status in enumerate(statuses)) == worst
+
+
+@pytest.mark.parametrize("name", GATING)
+def test_a_gating_control_that_did_not_run_lowers_the_verdict_and_says_why(name):
+    others = [Control(other, "valid") for other in GATING if other != name]
+    absent = did_not_run(name, "too few writers")
+    assert absent.reasons == (f"control {name} did not run: too few writers",)
+    assert verdict([*others, absent]) == "warning" and not all_gating_ran([*others, absent])
+    assert all_gating_ran([*others, Control(name, "valid")]) and not all_gating_ran(others)
+
+
+def test_stress_that_nobody_asked_for_lowers_nothing():
+    sound = [Control(name, "valid") for name in GATING]
+    assert verdict([*sound, did_not_run("stress", "ask"), did_not_run("stroke_redrawn", "ask")]) == "valid"
