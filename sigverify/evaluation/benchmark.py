@@ -21,7 +21,7 @@ from sigverify.evaluation.parts_control import UNKNOWN, parts_control
 from sigverify.evaluation.protocols import Protocol, TrainingSources, load_protocol, select_signatures
 from sigverify.evaluation.raw_scan_proof import Expected
 from sigverify.evaluation.result import BenchmarkResult
-from sigverify.evaluation.scoring_trials import score_trials
+from sigverify.evaluation.scoring_trials import by_image, score_trials
 from sigverify.evaluation.splits import splits_of
 from sigverify.evaluation.trials import Trials
 from sigverify.records import Label, Part
@@ -71,10 +71,11 @@ def run_benchmark(
     sample = _sample(store, verifier, rows, held, seed, (workers, say, cache_dir))
     point: OperatingPoint = verifier.settings.operating_point
     figures = {}
-    for done, (k, found) in enumerate(sample.scored.items()):
-        say("figures and intervals", done / (len(sample.scored) + 1))
+    of_images = {k: by_image(found, sample.embedded.signatures) for k, found in sample.scored.items()}
+    for done, (k, found) in enumerate(of_images.items()):
+        say("figures and intervals", done / (len(of_images) + 1))
         figures[k] = measure(found, point, held.seeds.bootstrap, seed)
-    common = common_writers(sample.scored, figures, held.seeds.bootstrap, seed)
+    common = common_writers(of_images, figures, held.seeds.bootstrap, seed)
     checked: tuple[Control, ...] = (Control("controls", "unproven", ("no control was run",)),)
     if controls != "none":
         asked = ControlSettings(level=controls, seed=seed, workers=workers, expected_raw=expected_raw)

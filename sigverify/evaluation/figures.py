@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sigverify.config import OperatingPoint, Thresholds
 from sigverify.evaluation.automatic import (
@@ -85,17 +86,18 @@ def at_thresholds(scored: ScoredTrials, limits: Thresholds, resamples: int, seed
 
 def evidence(scored: ScoredTrials, limits: Thresholds) -> Numbers:
     """Cllr, its minimum and the calibration error of the verifier's own calibration, against each kind of forgery."""
-    genuine = scored.of(TrialKind.GENUINE).score
+    genuine = scored.of(TrialKind.GENUINE)
     found: Numbers = {}
     for kind, name in SHORT.items():
-        forged = scored.of(kind).score
+        forged = scored.of(kind)
         if not len(forged):
             continue
-        llr = [limits.calibration_slope * s + limits.calibration_intercept for s in (genuine, forged)]
+        llr = [limits.calibration_slope * t.score + limits.calibration_intercept for t in (genuine, forged)]
         chance = _logistic(np.concatenate(llr))
         truth = np.arange(len(chance)) < len(genuine)
-        held, least = cllr(llr[0], llr[1]), min_cllr(genuine, forged)
-        ece, floor = calibration_error(chance, truth), calibration_error_floor(chance, truth)
+        held, least = cllr(llr[0], llr[1]), min_cllr(genuine.score, forged.score)
+        ece = calibration_error(chance, truth)
+        floor = calibration_error_floor(chance, truth, query=_images(genuine, forged))
         found[name] = {
             "cllr_bits": round(held, 4),
             "min_cllr_bits": round(least, 4),
@@ -156,6 +158,12 @@ def _automatic(
 def _distinct(trials: ScoredTrials) -> int:
     """Query images, however often each was compared: what an error rate really rests on."""
     return len(np.unique(trials.query_id))
+
+
+def _images(genuine: ScoredTrials, forged: ScoredTrials) -> npt.NDArray[np.int64]:
+    """Which query image each trial is of, as codes; one that is genuine and a random forgery elsewhere is two."""
+    own, other = (np.unique(part.query_id, return_inverse=True) for part in (genuine, forged))
+    return np.concatenate([own[1], len(own[0]) + other[1]]).astype(np.int64)
 
 
 def per_cent(share: float) -> float | None:

@@ -47,18 +47,25 @@ def calibration_error(probability: Scores, is_genuine: npt.NDArray[np.bool_], bi
 
 
 def calibration_error_floor(
-    probability: Scores, is_genuine: npt.NDArray[np.bool_], seed: int = 0, draws: int = 20
+    probability: Scores,
+    is_genuine: npt.NDArray[np.bool_],
+    seed: int = 0,
+    draws: int = 20,
+    query: npt.NDArray[np.int64] | None = None,
 ) -> float:
     """What `calibration_error` would be, on average, were the probabilities exactly right: sampling noise alone.
 
-    Labels are drawn from the stated probabilities at the priors the trials have.
+    Labels are drawn from the stated probabilities at the priors the trials have, once for each query image: `query`
+    (t,) codes 0, 1, ... say which trials share one (None: none do). Trials that repeat an image err together, so a draw
+    for each trial would make the floor of twenty draws of references far too low.
     """
     rng = np.random.default_rng(seed)
     prior = float(np.mean(is_genuine))
     odds = probability * prior / np.maximum(probability * prior + (1 - probability) * (1 - prior), 1e-300)
+    image = np.arange(len(odds)) if query is None else query
     values = []
     for _ in range(draws):
-        drawn = rng.random(len(odds)) < odds
+        drawn = rng.random(int(image.max()) + 1)[image] < odds
         if 0 < drawn.sum() < len(drawn):
             values.append(calibration_error(probability, drawn))
     return float(np.mean(values)) if values else 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from sigverify.evaluation.intervals import WrittenScores
 from sigverify.evaluation.trials import Trials
 from sigverify.records import Floats, TrialKind
 from sigverify.scoring.scored_trials import ScoredTrials
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def rows_of(trials: Trials, signature_ids: Any) -> np.ndarray:
@@ -30,6 +34,23 @@ def score_trials(scorer: Any, trials: Trials, embeddings: Floats, signature_ids:
         query_writer_id=trials.writer_id[trials.query],
         draw=trials.draw[trials.template],
     )
+
+
+def by_references(trials: ScoredTrials) -> dict[int, ScoredTrials]:
+    """Trials apart by their number of references, ascending; their order is kept."""
+    return {int(k): trials.where(trials.n_references == k) for k in np.unique(trials.n_references)}
+
+
+def by_image(trials: ScoredTrials, signatures: pd.DataFrame) -> ScoredTrials:
+    """Trials whose queries are named by what they show: exact copies under other ids count as one query image.
+
+    `signatures` has signature_id and, where it is known, pixel_digest.
+    """
+    if "pixel_digest" not in signatures:
+        return trials
+    first = signatures.groupby("pixel_digest")["signature_id"].transform("first")
+    name = dict(zip(signatures["signature_id"].astype(str), first.astype(str), strict=True))
+    return replace(trials, query_id=np.array([name.get(q, q) for q in trials.query_id.tolist()], np.str_))
 
 
 def written(trials: ScoredTrials, kind: TrialKind) -> WrittenScores:

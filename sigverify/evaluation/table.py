@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sigverify.evaluation.deployment import LARGEST_COST, LARGEST_RATIO, RATES
+from sigverify.evaluation.figures import SHORT
+
 if TYPE_CHECKING:
     from sigverify.evaluation.result import BenchmarkResult
 
@@ -18,6 +21,10 @@ COLUMNS = (
     ("far_skilled % at own", "at_own_thresholds skilled_accepted"),
     ("genuine accepted % at own", "at_own_thresholds genuine_accepted"),
 )
+EVIDENCE = {
+    "cllr_bits": "Cllr", "min_cllr_bits": "min Cllr", "calibration_loss_bits": "calibration loss",
+    "ece_above_floor": "calibration error above its floor",
+}  # fmt: skip
 WITHOUT_INTERVAL = ("oracle",)  # beside the headline, never in its place
 
 
@@ -35,7 +42,7 @@ def as_text(result: BenchmarkResult) -> str:
         f"failures to acquire {failures}"
     )
     notes = [f"  {note}" for note in result.notes]
-    lines += [*_automatic(result), *_frozen(result), *_apart(result)]
+    lines += [*_automatic(result), *_evidence(result), *_frozen(result), *_apart(result)]
     verdict = [f"verdict: {result.status}", *controls, counted]
     return "\n".join([head, "", *lines, "", *verdict, *(["notes:", *notes] if notes else [])])
 
@@ -48,21 +55,46 @@ def _automatic(result: BenchmarkResult) -> list[str]:
         for risk in (name.removeprefix("all_decided_") for name in found if name.startswith("all_decided_")):
             accepted = _with_interval(found[f"genuine_accepted_{risk}"], found[f"genuine_accepted_{risk}_interval"])
             decided = f"{found[f'genuine_decided_{risk}']:.1f} % of genuine and {found[f'all_decided_{risk}']:.1f} %"
-            lines.append(f"  {k} references, far_skilled {risk} %: {accepted} % accepted; {decided} of all decided")
+            shown = f"{accepted} % accepted; {decided} of trials decided (mean over kinds of trials)"
+            lines.append(f"  {k} references, far_skilled {risk} %: {shown}")
     head = "genuine accepted and trials decided without a person, far_random at most 0.1 %, thresholds of these trials:"
     return ["", head, *lines] if lines else []
 
 
 def _frozen(result: BenchmarkResult) -> list[str]:
-    """Thresholds frozen on calibration writers: one line a policy and number of references."""
+    """Thresholds frozen on calibration writers: rates, and below them ratios, for a policy and number of references."""
     lines = []
     for k, policies in result.deployment.items():
         for name, found in policies.items():
             ratios = [f"{n[4:-11]} {_ratio(found, n)} x nominal" for n in found if n.endswith("_to_nominal")]
-            rates = [f"{n} {_with_interval(found[n], found[f'{n}_interval'])} %" for n in ("frr", "far_skilled")]
-            cost = f"FRR {_ratio(found, 'frr_cost')} x that at the own threshold"
-            lines.append(f"  {name}, {k} references: {', '.join([*rates, *ratios, cost])}")
+            rates = [f"{n} {_with_interval(found[n], found[f'{n}_interval'])} %" for n in RATES]
+            ratios += [_kept(found, "ratio_kept", LARGEST_RATIO)] if ratios else []
+            lines.append(f"  {name}, {k} references: {', '.join(rates)}")
+            lines.append(f"    {', '.join([*ratios, *_cost(found)])}")
     return ["", "thresholds frozen on calibration writers:", *lines] if lines else []
+
+
+def _cost(found: dict[str, Any]) -> list[str]:
+    """What the transfer cost in FRR; infinite where the own threshold refuses nobody and the frozen one somebody."""
+    held = "inf" if found["frr_cost"] is None and found["cost_kept"] is False else _ratio(found, "frr_cost")
+    return [f"FRR {held} x that at the own threshold", _kept(found, "cost_kept", LARGEST_COST)]
+
+
+def _kept(found: dict[str, Any], name: str, most: float) -> str:
+    said = {None: "cannot be said", True: "yes", False: "no"}[found[name]]
+    return f"at most {most:g}: {said}"
+
+
+def _evidence(result: BenchmarkResult) -> list[str]:
+    """AUC, and what the verifier's own calibration is worth: one line a number of references and kind of forgery."""
+    lines = []
+    for k, figures in result.figures.items():
+        for kind in (name for name in SHORT.values() if name in figures):
+            auc = f"AUC {_with_interval(figures[kind]['auc'], figures[kind]['auc_interval'])} %"
+            held = figures.get("evidence", {}).get(kind)
+            bits = [] if held is None else [f"{said} {held[name]:.3f}" for name, said in EVIDENCE.items()]
+            lines.append(f"  {k} references, {kind}: {', '.join([auc, *bits])}")
+    return ["", "ranking and evidence (Cllr in bits):", *lines] if lines else []
 
 
 def _ratio(found: dict[str, Any], name: str) -> str:

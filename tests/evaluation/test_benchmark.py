@@ -15,9 +15,11 @@ from sigverify.config import EncoderSettings, Policy, VerifierSettings
 from sigverify.errors import BadInput, TooFewWriters
 from sigverify.evaluation.benchmark import run_benchmark
 from sigverify.evaluation.calibration_trials import calibrate
+from sigverify.evaluation.controls import EVERY
 from sigverify.evaluation.embedded import embed_signatures
-from sigverify.evaluation.figures import measure
+from sigverify.evaluation.figures import counts, measure
 from sigverify.evaluation.metrics import eer
+from sigverify.evaluation.scoring_trials import by_image
 from sigverify.model.encoder import build_encoder, save_weights
 from sigverify.records import Classification
 from sigverify.scoring.operating_point import ScoredTrials, choose_operating_point
@@ -90,9 +92,13 @@ def test_figures_have_both_kinds_intervals_and_counts(result):
     assert set(found["controls"]) >= {
         "parts",
         "nuisance_without_references_input", "nuisance_without_references_scan", "nuisance_with_references",
-        "wrong_reference", "reference_free", "order",
+        "stroke_redrawn", "wrong_reference", "reference_free", "order", "stress",
     }  # fmt: skip
-    assert "stress" not in found["controls"] and "stroke_redrawn" not in found["controls"]["nuisance_with_references"]
+    assert "stroke_redrawn" not in found["controls"]["nuisance_with_references"]
+    for name in ("stress", "stroke_redrawn"):
+        left_out = found["controls"][name]
+        assert left_out["status"] == "not_run" and "ask for controls all" in left_out["reasons"][0]
+    assert found["controls"]["parts"]["status"] == "not_run" and found["status"] != "valid"
     assert set(found["oracle_skilled_eer"]) == set(found["accepted_at_far_skilled_0.5"]) == {"1", "3"}
 
 
@@ -100,9 +106,12 @@ def test_all_controls_prepare_again_and_the_table_shows_oracle_and_automatic_sha
     found = run_benchmark(store, verifier, references=(3,), draws=1, workers=0, controls="all")
     by_name = {control.name: control for control in found.controls}
     assert set(by_name["nuisance_with_references"].numbers["stroke_redrawn"]["by_references"]) == {"3"}
+    assert by_name["stroke_redrawn"].status == "reported"
     assert len(by_name["stress"].numbers["by_stress"]) == 11
     shown = found.figures[3]
     assert f"{shown['skilled']['oracle']:.2f}" in found.table() and "oracle" in found.table()
+    assert f"  3 references, skilled: AUC {shown['skilled']['auc']:.2f} [" in found.table()
+    assert f"calibration loss {shown['evidence']['skilled']['calibration_loss_bits']:.3f}" in found.table()
     accepted = f"far_skilled 0.5 %: {shown['automatic']['genuine_accepted_0.5']:.2f} ["
     assert f"3 references, {accepted}" in found.table()
 
@@ -229,3 +238,40 @@ def test_a_perfect_system_gets_a_bound_not_a_zero_interval():
     assert found["skilled"]["eer"] == 0
     assert found["skilled"]["eer_interval"] == pytest.approx([0, 100 * (1 - 0.05 ** (1 / 1000))], abs=1e-3)
     assert "at_own_thresholds" not in found
+
+
+def test_without_forgeries_every_control_says_that_it_did_not_run(store, verifier, tmp_path):
+    rows = store.signatures()
+    genuine = Store.open(tmp_path / "c", create=True, images_url=str(store.folder / "images"))
+    genuine.add_signatures(rows[rows.label == "genuine"])
+    found = run_benchmark(genuine, verifier, references=(1,), draws=1, workers=0)
+    said = {control.name: control for control in found.controls if control.name != "parts"}
+    assert set(said) == set(EVERY) and {control.status for control in said.values()} == {"not_run"}
+    assert "wrong_reference did not run: no skilled forgeries" in said["wrong_reference"].reasons[0]
+    assert found.status == "warning"
+
+
+def test_a_copy_under_another_id_is_no_second_query_image():
+    scored = synthetic_scores(0, writers=4, each=5)
+    rows = pd.DataFrame({"signature_id": scored.query_id, "pixel_digest": scored.query_id})
+    rows.loc[rows.signature_id == "1", "pixel_digest"] = "0"  # the first writer's second signature repeats the first
+    plain, known = (counts(trials)["genuine"] for trials in (scored, by_image(scored, rows)))
+    assert (plain["distinct_queries"], known["distinct_queries"]) == (20, 19) and plain["trials"] == known["trials"]
+    assert by_image(scored, rows[["signature_id"]]) is scored
+
+
+def test_one_writer_with_forgeries_gets_a_figure_without_an_interval():
+    scored = synthetic_scores(0, writers=6, each=5)
+    one = scored.where((scored.kind != "skilled_forgery") | (scored.writer_id == "w00"))
+    point = choose_operating_point(synthetic_scores(0, seed=1), Policy(max_far_skilled=0.05, max_far_random=0.01), "x")
+    found = measure(one, point, resamples=20, seed=0)
+    assert 0 <= found["skilled"]["oracle"] <= 100 and found["skilled"]["oracle_interval"] == [None, None]
+    assert found["at_own_thresholds"]["skilled_accepted_interval"] == [None, None]
+
+
+def test_the_floor_of_the_calibration_error_counts_query_images():
+    scored = synthetic_scores(0, writers=8, each=5)
+    point = choose_operating_point(synthetic_scores(0, seed=1), Policy(max_far_skilled=0.05, max_far_random=0.01), "x")
+    twenty = ScoredTrials.concatenate([scored] * 20)
+    alone, again = (measure(t, point, 10, 0)["evidence"]["skilled"]["ece_floor"] for t in (scored, twenty))
+    assert again == pytest.approx(alone, rel=0.25)
