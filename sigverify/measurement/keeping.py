@@ -16,6 +16,7 @@ from sigverify.evaluation.benchmark import BenchmarkResult
 from sigverify.evaluation.control import Control
 from sigverify.evaluation.embedded import Embedded
 from sigverify.evaluation.result import TRIAL_COLUMNS
+from sigverify.evaluation.scoring_trials import by_references
 from sigverify.records import as_plain
 from sigverify.scoring.scored_trials import ScoredTrials
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEPT, SCORES, CALIBRATION, MEASURES = "kept.json", "scores.parquet", "calibration.parquet", "measures.parquet"
+CONTROL, CONTROL_TRIALS = ("name", "status", "reasons", "numbers"), "control_{}.parquet"
 _BY_REFERENCES = ("figures", "deployment")
 
 
@@ -34,11 +36,14 @@ def keep(result: BenchmarkResult, point: OperatingPoint, key: str, place: Path) 
     held = {
         "key": key,
         "operating_point": to_dict(point),
-        "controls": [to_dict(control) for control in result.controls],
+        "controls": [{name: getattr(control, name) for name in CONTROL} for control in result.controls],
         **{name: getattr(result, name) for name in ("about", "counts", "common", "notes", *_BY_REFERENCES)},
     }
     (working / KEPT).write_text(json.dumps(as_plain(held), indent=1) + "\n", encoding="utf-8")
     result.trial_scores().to_parquet(working / SCORES, index=False, compression="zstd")
+    for i, control in enumerate(result.controls):
+        if control.trials is not None:
+            _table({0: control.trials}).to_parquet(working / CONTROL_TRIALS.format(i), index=False, compression="zstd")
     if result.calibration:
         _table(result.calibration).to_parquet(working / CALIBRATION, index=False, compression="zstd")
     if result.embedded is not None:
@@ -65,7 +70,7 @@ def kept(place: Path, key: str) -> tuple[BenchmarkResult, OperatingPoint] | None
         held["counts"],
         numbered["figures"],
         held["common"],
-        tuple(Control(c["name"], c["status"], tuple(c["reasons"]), c["numbers"]) for c in held["controls"]),
+        tuple(_control(c, place / CONTROL_TRIALS.format(i)) for i, c in enumerate(held["controls"])),
         tuple(held["notes"]),
         _trials(place / SCORES),
         embedded=_embedded(place / MEASURES, held["counts"]),
@@ -73,6 +78,10 @@ def kept(place: Path, key: str) -> tuple[BenchmarkResult, OperatingPoint] | None
         deployment=numbered["deployment"],
     )
     return result, from_dict(OperatingPoint, held["operating_point"])
+
+
+def _control(held: dict[str, Any], trials: Path) -> Control:
+    return Control(held["name"], held["status"], tuple(held["reasons"]), held["numbers"], _whole(trials))
 
 
 def _table(trials: dict[int, ScoredTrials]) -> pd.DataFrame:
@@ -83,13 +92,17 @@ def _table(trials: dict[int, ScoredTrials]) -> pd.DataFrame:
 
 
 def _trials(path: Path) -> dict[int, ScoredTrials]:
+    whole = _whole(path)
+    return {} if whole is None else by_references(whole)
+
+
+def _whole(path: Path) -> ScoredTrials | None:
     import pandas as pd
 
     if not path.is_file():
-        return {}
+        return None
     rows = pd.read_parquet(path)
-    apart = {int(k): rows[rows["n_references"] == k] for k in sorted(rows["n_references"].unique())}
-    return {k: ScoredTrials(**{c: part[c].to_numpy() for c in TRIAL_COLUMNS}) for k, part in apart.items()}
+    return ScoredTrials(**{c: rows[c].to_numpy() for c in TRIAL_COLUMNS})
 
 
 def _measures(embedded: Embedded) -> pd.DataFrame:

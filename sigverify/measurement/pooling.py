@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,34 +13,43 @@ from sigverify.evaluation.benchmark import BenchmarkResult, deployed, unsupporte
 from sigverify.evaluation.common_writers import common_writers
 from sigverify.evaluation.figures import at_thresholds, evidence, measure
 from sigverify.evaluation.protocols import Protocol
+from sigverify.evaluation.scoring_trials import by_image
 from sigverify.measurement.pooled_controls import pooled_controls
 from sigverify.scoring.operating_point import thresholds_for
 from sigverify.scoring.scored_trials import ScoredTrials
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Fold = tuple[BenchmarkResult, OperatingPoint]
 _ADDED = ("writers", "signatures", "distinct_genuine", "distinct_skilled", "removed_duplicates")
 _DECIDED = Thresholds(0, accept=2.0, reject=1.0, far_skilled=0, far_random=0, frr=0, frr_auto=0)
 
 
-def pool(folds: Sequence[Fold], protocol: Protocol, seed: int = 0) -> BenchmarkResult:
+def pool(
+    folds: Sequence[Fold], protocol: Protocol, seed: int = 0, near_duplicates: Iterable[tuple[str, str]] = ()
+) -> BenchmarkResult:
     """One result over the writers of all folds.
 
     EERs put one global threshold over the scores of all folds' verifiers. Decisions at own thresholds and evidence are
-    each fold's own, counted together. Controls: see measurement.pooled_controls.
+    each fold's own, counted together. Controls: see measurement.pooled_controls, which needs the `near_duplicates`.
     """
     results = [result for result, _ in folds]
     numbers = sorted(set.intersection(*(set(result.scored) for result in results)))
     scored = {k: ScoredTrials.concatenate([result.scored[k] for result in results]) for k in numbers}
     resamples = protocol.seeds.bootstrap
-    figures = {k: _figures(folds, scored[k], k, resamples, seed) for k in numbers}
+    seen = [r.embedded.signatures for r in results if r.embedded is not None]
+    folds = [(replace(r, scored={k: _by_image(r.scored[k], seen) for k in numbers}), point) for r, point in folds]
+    of_images = {k: _by_image(trials, seen) for k, trials in scored.items()}
+    figures = {k: _figures(folds, of_images[k], k, resamples, seed) for k in numbers}
     of_folds = {note for result in results for note in unsupported(result.figures)}
     notes = dict.fromkeys(note for result in results for note in result.notes if note not in of_folds)
     return BenchmarkResult(
         _about(results),
         _counts(results),
         figures,
-        common_writers(scored, figures, resamples, seed),
-        pooled_controls(results, scored, seed),
+        common_writers(of_images, figures, resamples, seed),
+        pooled_controls(folds, scored, seed, near_duplicates),
         (*notes, *unsupported(figures)),
         scored,
         deployment=deployed([(result.calibration, result.scored) for result in results], protocol, seed),
@@ -81,6 +90,12 @@ def _figures(folds: Sequence[Fold], scored: ScoredTrials, k: int, resamples: int
     found["at_own_thresholds"] = own
     found["evidence"] = evidence(ScoredTrials.concatenate(llr), replace(_DECIDED, calibration_slope=1.0))
     return found
+
+
+def _by_image(trials: ScoredTrials, signatures: Sequence[pd.DataFrame]) -> ScoredTrials:
+    import pandas as pd
+
+    return by_image(trials, pd.concat(signatures)) if signatures else trials
 
 
 def _decided(trials: ScoredTrials, limits: Thresholds) -> ScoredTrials:
