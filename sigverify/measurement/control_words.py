@@ -47,10 +47,11 @@ LABELS = {
     "eer": "EER", "verifier_eer": "the verifier's EER", "auc_wrong": "AUC with wrong references",
     "auc_right": "AUC with the right ones", "retained_share": "advantage retained", "ratio": "ratio of the two",
     "difference_interval": "difference", "random_minus_skilled_eer": "random EER minus skilled EER",
-    "shape_eer_not_gated": "EER of crop size and aspect alone (not judged)",
+    "shape_eer_not_gated": "EER of aspect, crop size and ink density alone (not judged)",
     "accepted_genuine": "others' genuine accepted", "accepted_skilled": "others' forgeries accepted",
     "writers_in_two_parts": "writers in two parts", "exact_copies_across_parts": "exact copies across parts",
     "near_duplicates_across_parts": "near duplicates across parts", "n_references": "references",
+    "proof": "what is known of the raw scans",
 }  # fmt: skip
 IN_SHARES = ("auc", "retained", "ratio")
 COUNTED = ("n_references", "writers_in_two_parts", "exact_copies_across_parts", "near_duplicates_across_parts")

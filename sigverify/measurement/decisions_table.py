@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sigverify.evaluation.deployment import LARGEST_COST, LARGEST_RATIO
 from sigverify.evaluation.result import BenchmarkResult
 
 Cells = dict[str, tuple[str, str]]
@@ -13,7 +14,14 @@ OWN = {
     "genuine_accepted": "genuine accepted, own thresholds", "genuine_rejected": "genuine rejected",
     "skilled_accepted": "far_skilled", "random_accepted": "far_random",
 }  # fmt: skip
-EVIDENCE = {"cllr_bits": "Cllr, skilled (bits)", "min_cllr_bits": "min Cllr", "ece": "calibration error"}
+EVIDENCE = {
+    "cllr_bits": "Cllr, skilled (bits)", "min_cllr_bits": "min Cllr",
+    "ece_above_floor": "calibration error above its floor",
+}  # fmt: skip
+KEPT = {
+    "ratio_kept": f"measured / nominal: lower bound at most {LARGEST_RATIO:g}",
+    "cost_kept": f"frr cost at most {LARGEST_COST:g}",
+}
 AUTOMATIC = "genuine_accepted_"
 
 
@@ -31,6 +39,11 @@ def decision_rows(result: BenchmarkResult) -> list[DecisionRow]:
     rows = [DecisionRow(k, "", _cells(found)) for k, found in result.figures.items()]
     shared = [head for head in rows[0].cells if all(head in row.cells for row in rows)] if rows else []
     return [DecisionRow(r.references, "", {h: r.cells[h] for h in shared}) for r in rows] if shared else []
+
+
+def headings(rows: Sequence[DecisionRow]) -> list[str]:
+    """Every heading that any row has, in the order they first occur."""
+    return list(dict.fromkeys(head for row in rows for head in row.cells))
 
 
 def frozen_rows(result: BenchmarkResult) -> list[DecisionRow]:
@@ -61,6 +74,11 @@ def _intervalled(found: Mapping[str, Any]) -> Cells:
     for key in found:
         if f"{key}_interval" in found:
             _put(cells, key.replace("_", " "), found, key)
+    if found.get("frr_cost") is None and found.get("cost_kept") is False:
+        cells["frr cost"] = ("no bound", "")
+    for key, head in KEPT.items():
+        if key in found:
+            cells[head] = ("-" if found[key] is None else "yes" if found[key] else "no", "")
     return cells
 
 

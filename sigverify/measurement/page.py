@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sigverify.batch.export import write_whole
 from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadInput
-from sigverify.evaluation.control import ORDER
-from sigverify.evaluation.result import BenchmarkResult
+from sigverify.evaluation.control import ORDER, all_gating_ran
+from sigverify.evaluation.result import COMPARISON, BenchmarkResult
 from sigverify.measurement.control_words import control_words
-from sigverify.measurement.decisions_table import decision_rows, frozen_rows
+from sigverify.measurement.decisions_table import decision_rows, frozen_rows, headings
 from sigverify.measurement.headline import RANDOM_REFERENCES, headline_rows, headlines, name_of, references_of, spreads
 from sigverify.measurement.looks import looked_at_training_writers_only
 from sigverify.measurement.page_pictures import Gallery, contact_sheet, worst_errors
@@ -35,6 +35,7 @@ TEMPLATE = "page.html.j2"
 STYLES = {"valid": "good", "warning": "warn", "unproven": "warn", "invalid": "bad", "refused": "bad"}
 SAYS = {
     "valid": "No control objects: what was measured is the hand, as far as these controls can see.",
+    "incomplete": "None of the controls that ran objects, but not all ran: what was measured may be something else.",
     "warning": "Nothing invalidates the figures, but read the warnings before quoting them.",
     "invalid": "Do not quote these figures as signature verification: a control shows another explanation for them.",
     "refused": "This is no test: something tested was also learnt from.",
@@ -75,7 +76,7 @@ def write_page(
         development=any(r.about.get("development") for r in results),
         training_only=all(looked_at_training_writers_only(r) for r in results),
         status=_status(results),
-        says=SAYS,
+        says=_says(results),
         numbers=numbers,
         k=k,
         rows=headline_rows(results, baselines, published),
@@ -105,10 +106,15 @@ def _check(results: Sequence[BenchmarkResult]) -> None:
 
 
 def _status(results: Sequence[BenchmarkResult]) -> str:
-    """The worst of the results over all writers; the legacy lane has none."""
-    if results[0].about.get("lane") == "legacy":
-        return "comparison only"
-    return min((r.status for r in headlines(results)), key=ORDER.index)
+    """The worst of the results over all writers; in the legacy lane refused or comparison only."""
+    return min((r.status for r in headlines(results)), key=(*ORDER, COMPARISON).index)
+
+
+def _says(results: Sequence[BenchmarkResult]) -> str:
+    """What the status means; that the hand was measured only where every control ran that could have said otherwise."""
+    status = _status(results)
+    ran = all(all_gating_ran(result.controls) for result in headlines(results))
+    return SAYS["valid" if ran else "incomplete"] if status == "valid" else SAYS[status]
 
 
 def _synthetic(results: Sequence[BenchmarkResult]) -> bool:
@@ -118,7 +124,7 @@ def _synthetic(results: Sequence[BenchmarkResult]) -> bool:
 def _section(result: BenchmarkResult) -> dict[str, Any]:
     return {
         "name": name_of(result),
-        "status": "comparison only" if result.about.get("lane") == "legacy" else result.status,
+        "status": result.status,
         "controls": [control_words(c) for c in result.controls],
         "plots": plots_of(result) if result.scored else [],
         "counts": _counts(result),
@@ -172,5 +178,6 @@ def _render(**values: Any) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
+    environment.filters["headings"] = headings
     environment.filters["style"] = lambda status: STYLES.get(str(status).replace(" ", "_"), "plain")
     return environment.from_string(template).render(**values)

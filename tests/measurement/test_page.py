@@ -12,7 +12,7 @@ import pytest
 
 from sigverify.config import OperatingPoint
 from sigverify.errors import BadInput
-from sigverify.evaluation.control import Control
+from sigverify.evaluation.control import GATING, Control, did_not_run
 from sigverify.evaluation.embedded import embed_signatures
 from sigverify.evaluation.figures import measure
 from sigverify.evaluation.metrics import eer
@@ -23,7 +23,7 @@ from sigverify.evaluation.trials import draw_trials
 from sigverify.measurement import looks
 from sigverify.measurement.baselines import SKELETON, train_baseline
 from sigverify.measurement.control_words import control_words
-from sigverify.measurement.decisions_table import decision_rows
+from sigverify.measurement.decisions_table import decision_rows, frozen_rows, headings
 from sigverify.measurement.headline import headline_rows, spreads
 from sigverify.measurement.page import write_page
 from sigverify.measurement.per_writer import writer_errors
@@ -262,3 +262,44 @@ def test_a_browser_shows_every_picture_asks_nobody_and_complains_of_nothing(resu
 
 def _shifted(figures, points):
     return {k: f | {"skilled": f["skilled"] | {"eer": f["skilled"]["eer"] + points}} for k, f in figures.items()}
+
+
+def test_only_where_every_gating_control_ran_the_page_says_the_hand_was_measured(result, tmp_path):
+    ran = tuple(Control(name, "valid") for name in GATING)
+    whole, partly = (
+        page_of([replace(result, controls=c)], tmp_path).text for c in (ran, (*ran[:-1], Control("order", "valid")))
+    )
+    assert "what was measured is the hand" in whole and "what was measured is the hand" not in partly
+    assert "not all ran" in partly
+    absent = page_of([replace(result, controls=(*ran[:-1], did_not_run(GATING[-1], "too few writers")))], tmp_path).text
+    assert "Warning." in absent and "control reference_free did not run: too few writers" in absent
+
+
+def test_refused_stands_above_comparison_only(result, tmp_path):
+    legacy = replace(result, about=result.about | {"lane": "legacy"}, controls=(Control("parts", "refused", ("x",)),))
+    assert "Refused." in page_of([legacy], tmp_path).text and headline_rows([legacy])[0].status == "refused"
+
+
+def test_every_policy_keeps_its_columns_and_what_its_targets_say(result, tmp_path):
+    shared = {"frr": 4.0, "frr_interval": [3.0, 5.0], "far_random": 0.31, "far_random_interval": [0.1, 0.6]}
+    shared |= {"far_skilled": 2.0, "far_skilled_interval": [1.0, 3.0], "frr_cost_interval": [1.0, None]}
+    first = {"far_skilled_to_nominal": 2.22, "far_skilled_to_nominal_interval": [1.0, 3.0], "ratio_kept": True}
+    second = {"far_random_to_nominal": 3.33, "far_random_to_nominal_interval": [2.5, 6.0], "ratio_kept": False}
+    first |= shared | {"frr_cost": 1.2, "cost_kept": True}
+    second |= shared | {"frr_cost": None, "cost_kept": False}
+    counts = result.counts | {"removed_duplicates": 0}
+    found = replace(result, counts=counts, deployment={5: {"standard": first, "strict": second}})
+    heads = headings(frozen_rows(found))
+    assert {"far skilled to nominal", "far random to nominal", "far random", "frr cost"} <= set(heads)
+    page, table = page_of([found], tmp_path).text, found.table()
+    for words in ("2.22", "3.33", "0.31", "no bound", "far random to nominal", "lower bound at most 2"):
+        assert words in page, words
+    for words in ("far_random 0.31 [0.10, 0.60] %", "random 3.33 [2.50, 6.00] x nominal, at most 2: no", "FRR inf x"):
+        assert words in table, words
+    assert max(len(line) for line in table.splitlines()) <= 140
+
+
+def test_the_page_shows_the_calibration_error_above_its_floor(result):
+    evidence = {"skilled": {"cllr_bits": 0.2, "min_cllr_bits": 0.1, "ece": 0.09, "ece_above_floor": 0.02}}
+    rows = decision_rows(replace(result, figures={k: f | {"evidence": evidence} for k, f in result.figures.items()}))
+    assert rows[0].cells["calibration error above its floor"] == ("0.020", "") and "0.09" not in str(rows)
