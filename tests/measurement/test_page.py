@@ -102,6 +102,9 @@ def test_the_page_holds_figures_controls_record_and_provenance(result, tmp_path)
         "one note", "planted/007",
     ):  # fmt: skip
         assert words in page.text, words
+    assert "Rates are counted on trials" in page.text and "counted on distinct query images" not in page.text
+    table = replace(result, counts=result.counts | {"removed_duplicates": 0}).table()
+    assert "mean over kinds of trials" in table and "all decided" not in table
     assert len(page.images("Detection")) == 1 and len(page.images("Scores")) == 3
 
 
