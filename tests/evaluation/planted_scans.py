@@ -17,7 +17,7 @@ from sigverify.scans.prepare import prepare_many
 from sigverify.scoring.scorer import Scorer
 from sigverify.storage.store import Store
 
-SETTINGS = PreprocessingSettings()
+SETTINGS = PreprocessingSettings(stroke_width_px=0.0)  # the pen stays visible: what reads it must be caught
 EYES = VerifierSettings(preprocessing=SETTINGS)
 
 
