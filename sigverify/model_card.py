@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sigverify.config import PreprocessingSettings
 from sigverify.verifier import Verifier
 
 
@@ -15,12 +16,11 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
         f"# Verifier {settings.name}",
         f"- Encoder: timm `{settings.encoder.backbone}`, {settings.encoder.embedding_dim} numbers, unit norm",
         f"- Encoder id: `{verifier.encoder_id}`, weights SHA-256 `{verifier.weights_sha256[:16]}...`",
-        f"- Input: {pre.lane} lane, {pre.canvas_height_px} x {pre.canvas_width_px} px, ink {pre.ink}, stroke width "
-        + (f"redrawn {pre.stroke_width_px} px" if pre.stroke_width_px > 0 else "as scanned"),
+        f"- Input: {pre.lane} lane, {pre.canvas_height_px} x {pre.canvas_width_px} px, ink {pre.ink}, {_strokes(pre)}",
         f"- Trained on: {', '.join(settings.trained_on) or 'not stated'}",
         f"- Terms: {settings.terms or 'not stated'}",
         f"- Scoring: cosine, fusion {settings.scoring.fusion}, cohort normalisation {settings.scoring.normalisation}, "
-        f"cohort of {0 if verifier.cohort is None else len(verifier.cohort)} synthetic signatures",
+        + ("no cohort" if verifier.cohort is None else f"cohort of {len(verifier.cohort)} signatures"),
         "",
         "## Intended use",
         "Comparing a scanned signature with 1-10 reference signatures of the claimed writer, as one input to a bank's "
@@ -38,6 +38,12 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
         "labelled signatures.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _strokes(pre: PreprocessingSettings) -> str:
+    if pre.stroke_width_px <= 0:
+        return "strokes as scanned"
+    return f"{'strokes' if pre.stroke_shape == 'pen' else 'centre lines'} {pre.stroke_width_px} px wide in the mean"
 
 
 def _operating_point(verifier: Verifier) -> list[str]:

@@ -12,15 +12,25 @@ from pathlib import Path
 
 import numpy as np
 
-from sigverify.config import Policy, PreprocessingSettings, TrainingSettings, VerifierSettings, to_dict
+from sigverify.config import (
+    Policy,
+    PreprocessingSettings,
+    ScoringSettings,
+    TrainingSettings,
+    VerifierSettings,
+    to_dict,
+)
 from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
-from sigverify.retraining import Progress, Retrained, check_start, finish, known_before, synthetic_cohort
+from sigverify.retraining import Progress, Retrained, check_start, finish, known_before
 from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
-PROVISIONAL_POLICY = Policy(name="demonstration", version="1", max_far_skilled=0.15, max_far_random=0.005)
+PROVISIONAL_POLICY = Policy(name="demonstration", version="2", max_far_skilled=0.05, max_far_random=0.002)
+SCORING = ScoringSettings(
+    fusion="max", normalisation="none"
+)  # best on BHSig260 training writers; a synthetic cohort hurts
 WRITERS_IN_MEMORY = 250  # raw scans of so many at a time
 
 
@@ -75,12 +85,12 @@ def pretrain(
         name=name,
         preprocessing=settings.preprocessing,
         encoder=settings.encoder,
+        scoring=SCORING,
         trained_on=tuple(trained_on),
         terms="redistributable: no person's signature in it",
         training={"settings": to_dict(settings), "plan": to_dict(plan), "steps_done": result.steps},
     )
     verifier = Verifier(base, result.weights)
-    verifier = verifier.with_cohort(synthetic_cohort(verifier))
     seen = TrainedOn(NO_REAL_SIGNATURE)
     verifier.trained_on = seen if initial is None else seen.after(known_before(initial))
     bundle = calibrate_on_synthetic(verifier, out, plan, policy or PROVISIONAL_POLICY, workers, say)

@@ -1,6 +1,5 @@
-"""From a labelled catalogue to a verifier: prepare, fine-tune, cohort, operating point, card.
+"""From a labelled catalogue to a verifier: prepare, fine-tune, operating point, card.
 
-The cohort inside the verifier is synthetic: embeddings of research subjects never leave a catalogue.
 Training writers teach the network, calibration writers choose thresholds, test writers are not touched here.
 """
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from sigverify.model.batches import SignatureSet
     from sigverify.storage.store import Store
 
-COHORT_WRITERS = 200  # one synthetic signature each
-COHORT_SEED = 90_001  # away from every training and calibration seed
 Progress = Callable[[str, float], None]  # stage in words, share done 0..1
 
 
@@ -100,12 +97,12 @@ def retrain(
         max_seconds=max_seconds,
         on_step=lambda step, row: say("training", step / settings.steps),
     )
-    say("cohort and operating point", 0.0)
+    say("operating point", 0.0)
     base = VerifierSettings(
         name=name,
         preprocessing=settings.preprocessing,
         encoder=settings.encoder,
-        scoring=ScoringSettings(normalisation="none"),  # a synthetic cohort misleads an encoder tuned on real ink
+        scoring=ScoringSettings(normalisation="none"),  # a synthetic cohort misleads it on real ink
         trained_on=tuple(sorted(frame[frame.writer_id.isin(train_ids)].dataset.unique())),
         terms=_terms(frame),
         training={"settings": to_dict(settings), "steps_done": result.steps, "n_writers": len(train_ids)},
@@ -221,16 +218,6 @@ def signature_set(
     writer = rows.writer_id.map(codes).to_numpy(dtype=np.int64)[kept]
     forged = (rows.label == Label.SKILLED_FORGERY.value).to_numpy(dtype=bool)[kept]
     return SignatureSet(images, writer, forged), int((~kept).sum())
-
-
-def synthetic_cohort(verifier: Verifier, n_writers: int = COHORT_WRITERS, seed: int = COHORT_SEED) -> np.ndarray:
-    """Embeddings (n_writers, d) of one synthetic signature each, through the verifier's own preprocessing."""
-    from sigverify.scans.prepare import prepare
-    from sigverify.synthesis.sets import draw_signatures
-
-    drawn = draw_signatures(n_writers, 1, 0, seed=seed)
-    prepared = [prepare(image, verifier.settings.preprocessing) for image in drawn.images]
-    return verifier.embed([p.image for p in prepared if p.image is not None])
 
 
 def _operating_point(

@@ -7,7 +7,9 @@ bytes that were read, then everything is committed at once; a crash leaves nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +25,7 @@ from sigverify.records import BatchState, Classification
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 
+READERS = 4  # files at a time: reading, hashing and writing wait for the disk, not for each other
 Progress = Callable[[int, int], None]
 
 
@@ -177,12 +180,23 @@ def _admit(
     """Copy every row's file into the catalogue, or note why not; then one transaction."""
     items: list[ledger.Item] = []
     refused: list[ledger.Quarantined] = []
-    for done, row in enumerate(rows, 1):
-        outcome = row.take(store, folder, settings)
+    for done, outcome in enumerate(_taken(store, folder, rows, settings), 1):
         (items if isinstance(outcome, ledger.Item) else refused).append(outcome)  # type: ignore[arg-type]
         if on_progress is not None:
             on_progress(done, len(rows))
     ledger.admit_items(store, batch_id, items, refused)
+
+
+def _taken(
+    store: Store, folder: DeliveredFolder, rows: list[Row], settings: PreprocessingSettings
+) -> Iterator[ledger.Item | ledger.Quarantined]:
+    """What becomes of each row, in order; several files are read, judged and copied at a time."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(READERS) as pool:  # threads may leave warnings' filters changed
+        try:
+            yield from pool.map(lambda row: row.take(store, folder, settings), rows)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _summary(store: Store, batch_id: str, already: bool = False, supplement_of: str | None = None) -> IngestSummary:

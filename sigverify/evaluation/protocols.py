@@ -134,8 +134,8 @@ def select_signatures(
 ) -> pd.DataFrame:
     """The rows of `signatures` whose writers the protocol measures, or `part`, `fold` or `writer_ids` of them.
 
-    Raises BadInput where no writer is left, and for a part of a development protocol; TooFewWriters or Mismatch where the catalogue does not hold the whole set
-    of a protocol that names one (not with `writer_ids` or a `part` of your own).
+    Raises BadInput where no writer is left, and for a part of a development protocol; TooFewWriters or Mismatch where
+    the catalogue does not hold the whole set of a protocol that names one (not with `writer_ids` or a `part`).
     """
     from sigverify.evaluation.splits import measured_writers
 
