@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 EVALUATION_CORE = (
-    "metrics", "intervals", "likelihood", "trials", "signature_pool", "pairwise", "protocols", "known_sets", "parts", "splits",
+    "metrics", "intervals", "likelihood", "trials", "signature_pool", "pairwise", "protocols", "known_sets", "parts",
+    "splits",
 )  # fmt: skip
 
 LAYERS: tuple[tuple[str, ...], ...] = (

@@ -92,7 +92,8 @@ def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
     measured = json.loads(run("benchmark", "--data", data, "--references", "1,5", "--draws", 3, "--json").stdout)
     assert set(measured["skilled_eer"]) == {"1", "5"} == set(measured["random_eer"])
     assert all(0 <= rate <= 100 for rate in measured["skilled_eer"].values())
-    run("train", "-c", data, "--initial", "no-such-bundle", "--steps", 2, "--out", tmp_path / "t", "--name", "t", expect=3)
+    nowhere = ("--initial", "no-such-bundle", "--out", tmp_path / "t")
+    run("train", "-c", data, *nowhere, "--steps", 2, "--name", "t", expect=3)
     bundle = tmp_path / "calibrated"
     run("calibrate", "-c", data, "--policy", '{"min_calibration_writers": 200}', "--out", bundle, expect=5)
     made = run("calibrate", "-c", data, "--out", bundle, "--register", "bank", "--tracking", tracking, "--json")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sigverify.config import PreprocessingSettings, digest, to_dict
 from sigverify.errors import BadInput
@@ -92,7 +92,8 @@ def measure_baselines(
     makers: list[tuple[str, Maker]] = [(f"{TITLES[kind]}, {taught}", Compared(kind, wanted, learns)) for kind in KINDS]
     backbone = plain_backbone(backbone_of(maker), imagenet, wanted)
     makers.append((backbone.title, _OneForAll(backbone) if learns else Given(backbone)))
-    first = replace(options, seeds=(options.seeds or protocol.seeds.runs)[:1])
+    quick: Literal["none", "quick"] = "none" if options.controls == "none" else "quick"
+    first = replace(options, seeds=(options.seeds or protocol.seeds.runs)[:1], controls=quick)
     found = []
     for i, (name, one) in enumerate(makers):
         place = work / "baselines" / str(i)
