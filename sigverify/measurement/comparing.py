@@ -64,7 +64,9 @@ class Compared:
             writers = [*split.train, *(w for store in stores[1:] for w in synthetic_writers(store))]
         else:
             drawn = TrainingSources(synthetic_writers=SYNTHETIC_WRITERS, synthetic_seed=SYNTHETIC_SEED)
-            stores = [synthetic_store(replace(task, protocol=replace(task.protocol, training=drawn)))]
+            stores = [
+                synthetic_store(replace(task, protocol=replace(task.protocol, training=drawn), work=task.work.parent))
+            ]
             writers = sorted(stores[0].signatures()["writer_id"].unique())
         kept = task.work / "embeddings"
         how: dict[str, Any] = {"workers": task.workers, "on_progress": task.say, "cache_dir": kept}
