@@ -12,7 +12,10 @@ from sigverify.measurement.clean_variants import VARIANTS, measure_variants, var
 from sigverify.records import Part
 from tests.measurement.planted import planted_catalogue
 
-TWO = {"binary as scanned": PreprocessingSettings(), "redrawn 3 px": PreprocessingSettings(stroke_width_px=3.0)}
+TWO = {
+    "binary as scanned": PreprocessingSettings(stroke_width_px=0.0),
+    "redrawn 3 px": PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line"),
+}
 
 
 @pytest.fixture(scope="module")
