@@ -15,8 +15,9 @@ from sigverify.config import PreprocessingSettings
 from sigverify.contracts import Contract
 from sigverify.errors import BadScan
 from sigverify.records import Reason
-from sigverify.scans.read import file_digest, inspect_file
+from sigverify.scans.read import inspect_file
 from sigverify.storage import ledger
+from sigverify.storage.images import digest_in
 from sigverify.storage.store import Store
 
 SUFFIXES = {"TIFF": ".tif", "PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp"}
@@ -65,12 +66,13 @@ class Row:
         if reasons:
             name = self.cell("item_id")[:MAX_ID] or None
             return ledger.Quarantined(self.number, name, tuple(reasons), self.amount_minor, self.currency)
+        url = store.write_image(data, suffix)
         return ledger.Item(
             item_id=self.cell("item_id"),
             row_number=self.number,
             writer_id=self.cell("writer_id"),
-            image_url=store.write_image(data, suffix),
-            digest=file_digest(data),
+            image_url=url,
+            digest=digest_in(url),
             amount_minor=self.amount_minor,
             currency=self.currency,
             page=int(self.cell("page") or 0),

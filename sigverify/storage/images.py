@@ -115,6 +115,11 @@ class Images:
             ) from error  # fmt: skip
 
 
+def digest_in(url: str) -> str:
+    """The SHA-256 of the bytes an image's URL names, hex. Raises BadInput for another kind of URL."""
+    return _parsed(url)["digest"]
+
+
 def _parsed(url: str) -> re.Match[str]:
     match = NAME.fullmatch(url)
     if match is None:
