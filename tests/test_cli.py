@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 from PIL import Image as Picture
@@ -53,11 +52,10 @@ def test_errors_are_one_line_with_their_exit_code(tmp_path):
 
 
 def test_ctrl_c_ends_in_one_line_and_exit_code_130(tmp_path):
-    command = [sys.executable, "-c", "from sigverify.cli import main; main()", "synthesise", "--workers", "1"]
-    command += ["--into", str(tmp_path / "c"), "--writers", "5000"]
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background inherits deaf ears
-    process = subprocess.Popen(command, text=True, preexec_fn=listening, **pipes)
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # deaf in background jobs
+    command = [sys.executable, "-c", f"{listening}; from sigverify.cli import main; main()", "synthesise"]
+    command += ["--into", str(tmp_path / "c"), "--writers", "5000", "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None and "writers 0 %" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
