@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,8 +42,14 @@ class Server:
         """POST (or GET without a body) to the API; the answer from JSON."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api}{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        for wait_s in (1, 3, 9, 0):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                if error.code != 503 or not wait_s:  # a busy machine: the server's database is locked for a moment
+                    raise
+                time.sleep(wait_s)
 
     def runs(self, flow: str, *states: str) -> list[dict[str, Any]]:
         """Runs of a flow in any of the states (all states when none is named), newest first."""
