@@ -97,6 +97,7 @@ def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
 def measured(store: Store, weights: Path, settings: TrainingSettings, n: int, workers: int) -> dict[str, Any]:
     """{"SET, k references": [skilled EER, random EER]} on the first `n` training writers, in per cent."""
     from sigverify.config import ScoringSettings, VerifierSettings
+    from sigverify.evaluation.drawing import near_pairs
     from sigverify.evaluation.embedded import embed_signatures
     from sigverify.evaluation.metrics import eer
     from sigverify.evaluation.parts import writers_in_part
@@ -112,11 +113,9 @@ def measured(store: Store, weights: Path, settings: TrainingSettings, n: int, wo
     rows = store.signatures()
     writers = writers_in_part(sorted(rows["writer_id"].unique()), Part.TRAIN)[:n]
     held = embed_signatures(store, verifier, rows[rows["writer_id"].isin(writers)], workers)
-    near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
     found = {}
     for k in REFERENCES:
-        trials = draw_trials(held.signatures, k, DRAWS, 0, pairs, RANDOM)
+        trials = draw_trials(held.signatures, k, DRAWS, 0, near_pairs(store), RANDOM)
         scored = score_trials(verifier.scorer, trials, held.embeddings, held.signatures["signature_id"])
         genuine = scored.of(TrialKind.GENUINE).score
         kinds = (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY)

@@ -17,6 +17,7 @@ from sigverify.evaluation.intervals import Statistic, clopper_pearson
 from sigverify.evaluation.metrics import Scores, frr_at_far_of
 from sigverify.records import TrialKind
 from sigverify.scoring.scored_trials import ScoredTrials
+from sigverify.scoring.thresholds import accept_threshold, reject_threshold
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,9 @@ RISKS = (Risk(0.005, 0.001), Risk(0.01, 0.001))
 
 def thresholds_at(scored: ScoredTrials, risk: Risk) -> tuple[float, float]:
     """(accept, reject): a trial is accepted at or above accept, rejected below reject, which is never above accept."""
-    accept = -np.inf
-    for kind in (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY):
-        forged = np.sort(scored.of(kind).score)
-        allowed = int(np.floor(risk.far(kind) * len(forged) + 1e-9))
-        if allowed < len(forged):
-            highest = forged[len(forged) - allowed - 1]  # the best forgery that must not be accepted
-            accept = max(accept, float(np.nextafter(highest, np.inf)))
-    genuine = np.sort(scored.of(TrialKind.GENUINE).score)
-    reject = float(genuine[int(np.floor(risk.frr_auto * len(genuine) + 1e-9))])
-    return accept, min(reject, accept)
+    kinds = (TrialKind.SKILLED_FORGERY, TrialKind.RANDOM_FORGERY)
+    accept = max(accept_threshold(scored.of(kind).score, risk.far(kind)) for kind in kinds)
+    return accept, min(reject_threshold(scored.of(TrialKind.GENUINE).score, risk.frr_auto), accept)
 
 
 def decided(scored: ScoredTrials, risk: Risk) -> dict[str, float]:

@@ -13,7 +13,7 @@ from sigverify.errors import BadInput
 from sigverify.evaluation.common_writers import common_writers
 from sigverify.evaluation.controls import Control, ControlSettings, Level, run_controls
 from sigverify.evaluation.deployment import frozen_thresholds
-from sigverify.evaluation.drawing import draw_all
+from sigverify.evaluation.drawing import draw_all, near_pairs
 from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures, signatures_digest
 from sigverify.evaluation.figures import measure
 from sigverify.evaluation.known_sets import UNVERIFIED, which_copy
@@ -156,12 +156,6 @@ def calibration_writers(protocol: Protocol, signatures: pd.DataFrame, fold: int 
 def lane_of(verifier: Any) -> str:
     """clean or legacy."""
     return str(verifier.settings.preprocessing.lane)
-
-
-def near_pairs(store: Store) -> list[tuple[str, str]]:
-    """The catalogue's near-duplicate pairs."""
-    near = store.near_duplicates()
-    return list(zip(near["signature_a"], near["signature_b"], strict=True))
 
 
 def _with_rules(protocol: Protocol, references: Sequence[int] | None, draws: int | None) -> Protocol:

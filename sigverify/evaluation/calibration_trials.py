@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sigverify.config import OperatingPoint, Policy
 from sigverify.errors import TooFewWriters
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import Embedded, Progress, embed_signatures
 from sigverify.evaluation.protocols import load_protocol, select_signatures
 from sigverify.evaluation.scoring_trials import score_trials
@@ -49,10 +50,8 @@ def calibrate(
     trials = []
     for each, rows in held:
         embedded = embed_signatures(each, verifier, rows, workers, on_progress)
-        near = each.near_duplicates()
-        pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
         own = policy if len(held) == 1 else replace(policy, min_calibration_writers=2)
-        trials.append(calibration_trials(verifier.scorer, embedded, own, pairs, draws, seed))
+        trials.append(calibration_trials(verifier.scorer, embedded, own, near_pairs(each), draws, seed))
     names = {str(name) for _, rows in held for name in rows["dataset"].unique()}
     kinds = {str(kind) for _, rows in held for kind in rows["classification"].unique()}
     return choose_operating_point(

@@ -15,6 +15,7 @@ import numpy as np
 from sigverify.config import OperatingPoint
 from sigverify.errors import TooFewWriters
 from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import Embedded, Progress
 from sigverify.evaluation.intervals import WrittenScores, bootstrap_draws, percentile_interval
 from sigverify.evaluation.metrics import Scores, eer_rate
@@ -23,7 +24,7 @@ from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
 from sigverify.evaluation.nuisance_references import nuisance_reference_control
 from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, proof_in_words, raw_findings
 from sigverify.evaluation.reference_free import reference_free_control
-from sigverify.evaluation.scoring_trials import rows_of, written
+from sigverify.evaluation.scoring_trials import largest_up_to, rows_of, written
 from sigverify.evaluation.stress import stress_control
 from sigverify.evaluation.stroke_redraw import redrawn_embeddings, stroke_redraw_control
 from sigverify.evaluation.trials import Trials
@@ -81,8 +82,7 @@ def run_controls(
     say: Progress = lambda stage, share: None,
 ) -> tuple[Control, ...]:
     """Every control, of trials by number of references and their scores; what `asked` leaves out says so."""
-    below = [k for k in trials if k <= CONTROL_REFERENCES]
-    k = max(below) if below else min(trials)
+    k = largest_up_to(trials, CONTROL_REFERENCES)
     say("controls", 0.0)
     if not (embedded.signatures["label"] == Label.SKILLED_FORGERY.value).any():
         return tuple(did_not_run(name, "no skilled forgeries in these data") for name in EVERY)
@@ -90,17 +90,16 @@ def run_controls(
     accept = thresholds_for(point, k).accept if point.thresholds else None
     most, seed = point.policy.max_far_random, asked.seed
     raw = raw_findings(embedded, expected_of(embedded) if asked.expected_raw is None else asked.expected_raw, seed)
-    near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
     redrawn, stress = (did_not_run(name, ASK_FOR_ALL) for name in ("stroke_redrawn", "stress"))
     if asked.level == "all":
-        redrawn = _redrawn(store, verifier, trials, scored, embedded, asked, say)
+        vectors = redrawn_embeddings(store, verifier, embedded, seed, asked.workers, say)
+        redrawn = stroke_redraw_control(verifier.scorer, vectors, embedded, trials, scored, seed)
         stress = stress_control(store, verifier, trials[k], embedded, seed, asked.workers, say)
     say("controls", 0.5)
     return (
         nuisance_control(embedded, "input", seed, raw),
         nuisance_control(embedded, "scan", seed, raw),
-        nuisance_reference_control(embedded, pairs, seed, redrawn),
+        nuisance_reference_control(embedded, near_pairs(store), seed, redrawn),
         shown_apart(redrawn),
         reference_control(verifier.scorer, trials[k], scored[k], embedded, accept, most, seed),
         reference_free_control(embedded, scored[k], seed),
@@ -112,19 +111,6 @@ def run_controls(
 def shown_apart(redrawn: Control) -> Control:
     """Strokes re-drawn, as a control of the list: reported, for control 2 judges it where its probe finds something."""
     return redrawn if redrawn.status == "not_run" else replace(redrawn, status="reported")
-
-
-def _redrawn(
-    store: Store,
-    verifier: Any,
-    trials: dict[int, Trials],
-    scored: dict[int, ScoredTrials],
-    embedded: Embedded,
-    asked: ControlSettings,
-    say: Progress,
-) -> Control:
-    vectors = redrawn_embeddings(store, verifier, embedded, asked.seed, asked.workers, say)
-    return stroke_redraw_control(verifier.scorer, vectors, embedded, trials, scored, asked.seed)
 
 
 def nuisance_control(embedded: Embedded, of: str, seed: int = 0, raw: tuple[RawFinding, ...] = ()) -> Control:

@@ -13,6 +13,8 @@ from sigverify.evaluation.trials import Trials, draw_trials
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sigverify.storage.store import Store
+
 
 def draw_all(
     signatures: pd.DataFrame, rules: TrialRules, seed: int = 0, near_duplicates: Sequence[tuple[str, str]] = ()
@@ -35,6 +37,12 @@ def draw_all(
     if not drawn:
         raise refused[0]
     return drawn, [f"{error.what}: {error.got}" for error in refused] + _short(drawn)
+
+
+def near_pairs(store: Store) -> list[tuple[str, str]]:
+    """The catalogue's near-duplicate pairs."""
+    near = store.near_duplicates()
+    return list(zip(near["signature_a"], near["signature_b"], strict=True))
 
 
 def _short(drawn: dict[int, Trials]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def score_trials(scorer: Any, trials: Trials, embeddings: Floats, signature_ids:
         query_writer_id=trials.writer_id[trials.query],
         draw=trials.draw[trials.template],
     )
+
+
+def largest_up_to(numbers: Iterable[int], most: int) -> int:
+    """The largest of some numbers of references that is at most `most`; the smallest where all are larger."""
+    held = sorted(numbers)
+    return max((k for k in held if k <= most), default=held[0])
 
 
 def by_references(trials: ScoredTrials) -> dict[int, ScoredTrials]:

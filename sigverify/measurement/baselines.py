@@ -16,7 +16,7 @@ import numpy as np
 
 from sigverify.config import PreprocessingSettings, ScoringSettings, VerifierSettings, digest, to_dict
 from sigverify.errors import BadInput
-from sigverify.evaluation.benchmark import near_pairs
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import Progress, embed_signatures
 from sigverify.evaluation.hog import hog_features
 from sigverify.evaluation.network_input import NUISANCES, SHAPES, describe_input

@@ -17,6 +17,7 @@ from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadInput
 from sigverify.evaluation.control import Control
 from sigverify.evaluation.controls import nuisance_control
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import embed_signatures
 from sigverify.evaluation.nuisance_references import nuisance_reference_control
 from sigverify.evaluation.parts import writers_in_part
@@ -77,8 +78,7 @@ def measure_variants(
     if outside:
         raise BadInput("variants are chosen on training writers only", got=", ".join(outside[:5]))
     kept = rows[rows["writer_id"].isin(set(wanted))]
-    near = store.near_duplicates()
-    pairs = list(zip(near["signature_a"], near["signature_b"], strict=True))
+    pairs = near_pairs(store)
     found = []
     for name, settings in (VARIANTS if variants is None else variants).items():
         found.append(_measure(store, name, settings, kept, pairs, draws, seed, workers))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sigverify.evaluation.result import BenchmarkResult
+from sigverify.evaluation.scoring_trials import largest_up_to
 from sigverify.measurement.published import PublishedTable, load_published
 
 RANDOM_REFERENCES = 5  # the number of references that the random EER is shown for, or the largest below it
@@ -109,8 +110,7 @@ def name_of(result: BenchmarkResult) -> str:
 
 def _measured(group: str, name: str, result: BenchmarkResult) -> Row:
     cells = {k: _cell(found.get("skilled", {})) for k, found in result.figures.items()}
-    fewer = [k for k in result.figures if k <= RANDOM_REFERENCES]
-    k = max(fewer) if fewer else min(result.figures)
+    k = largest_up_to(result.figures, RANDOM_REFERENCES)
     lane = str(result.about.get("lane", ""))
     random = _cell(result.figures[k].get("random", {}))
     return Row(group, name, cells, random, result.status, lane, "measured here")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sigverify.bundle import SETTINGS
 from sigverify.config import TrainingSettings, digest, to_dict
 from sigverify.errors import BadInput, Mismatch
-from sigverify.evaluation.benchmark import near_pairs
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import signatures_digest
 from sigverify.evaluation.known_sets import check_set, which_copy
 from sigverify.evaluation.protocols import Protocol

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sigverify.config import digest, to_dict
 from sigverify.errors import BadInput
-from sigverify.evaluation.benchmark import BenchmarkResult, near_pairs, run_benchmark
+from sigverify.evaluation.benchmark import BenchmarkResult, run_benchmark
+from sigverify.evaluation.drawing import near_pairs
 from sigverify.evaluation.embedded import signatures_digest
 from sigverify.evaluation.protocols import Protocol, TrainingSources, select_signatures
 from sigverify.evaluation.source_digest import source_digest

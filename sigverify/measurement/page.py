@@ -16,6 +16,7 @@ from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadInput
 from sigverify.evaluation.control import ORDER, all_gating_ran
 from sigverify.evaluation.result import COMPARISON, BenchmarkResult
+from sigverify.evaluation.scoring_trials import largest_up_to
 from sigverify.measurement.control_words import control_words
 from sigverify.measurement.decisions_table import decision_rows, frozen_rows, headings
 from sigverify.measurement.headline import RANDOM_REFERENCES, headline_rows, headlines, name_of, references_of, spreads
@@ -66,7 +67,7 @@ def write_page(
     _check(results)
     held = [r for r in headlines(results) if r.scored and r.about["seed"] == results[0].about["seed"]]
     numbers = references_of(results)
-    k = max((n for n in numbers if n <= RANDOM_REFERENCES), default=numbers[0])
+    k = largest_up_to(numbers, RANDOM_REFERENCES)
     page = _render(
         title=results[0].about["title"],
         verifier=", ".join(dict.fromkeys(str(r.about["verifier_version"]) for r in results)),

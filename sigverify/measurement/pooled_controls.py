@@ -29,7 +29,7 @@ from sigverify.evaluation.metrics import Scores
 from sigverify.evaluation.nuisance_references import nuisance_reference_control
 from sigverify.evaluation.raw_scan_proof import expected_of, raw_findings
 from sigverify.evaluation.reference_free import judged_reference_free
-from sigverify.evaluation.scoring_trials import by_references
+from sigverify.evaluation.scoring_trials import by_references, largest_up_to
 from sigverify.evaluation.stroke_redraw import judged_redrawn
 from sigverify.records import TrialKind
 from sigverify.scoring.operating_point import thresholds_for
@@ -67,8 +67,7 @@ class _Pooled:
         if name in (INPUT, SCAN, REFERENCES):
             return self._nuisance(name)
         if name == "order":
-            below = [k for k in self.scored if k <= CONTROL_REFERENCES]
-            return order_control(self.scored[max(below) if below else min(self.scored)], seed=self.seed)
+            return order_control(self.scored[largest_up_to(self.scored, CONTROL_REFERENCES)], seed=self.seed)
         if name == "stroke_redrawn":
             return None if self._redrawn is None else shown_apart(self._redrawn)
         if name == "wrong_reference":

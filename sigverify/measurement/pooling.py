@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from sigverify.evaluation.scoring_trials import by_image
 from sigverify.measurement.pooled_controls import pooled_controls
 from sigverify.scoring.operating_point import thresholds_for
 from sigverify.scoring.scored_trials import ScoredTrials
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Fold = tuple[BenchmarkResult, OperatingPoint]
 _ADDED = ("writers", "signatures", "distinct_genuine", "distinct_skilled", "removed_duplicates")
@@ -34,13 +31,15 @@ def pool(
     EERs put one global threshold over the scores of all folds' verifiers. Decisions at own thresholds and evidence are
     each fold's own, counted together. Controls: see measurement.pooled_controls, which needs the `near_duplicates`.
     """
+    import pandas as pd
+
     results = [result for result, _ in folds]
     numbers = sorted(set.intersection(*(set(result.scored) for result in results)))
     scored = {k: ScoredTrials.concatenate([result.scored[k] for result in results]) for k in numbers}
     resamples = protocol.seeds.bootstrap
-    seen = [r.embedded.signatures for r in results if r.embedded is not None]
-    folds = [(replace(r, scored={k: _by_image(r.scored[k], seen) for k in numbers}), point) for r, point in folds]
-    of_images = {k: _by_image(trials, seen) for k, trials in scored.items()}
+    seen = pd.concat([r.embedded.signatures for r in results if r.embedded is not None] or [pd.DataFrame()])
+    folds = [(replace(r, scored={k: by_image(r.scored[k], seen) for k in numbers}), point) for r, point in folds]
+    of_images = {k: by_image(trials, seen) for k, trials in scored.items()}
     figures = {k: _figures(folds, of_images[k], k, resamples, seed) for k in numbers}
     of_folds = {note for result in results for note in unsupported(result.figures)}
     notes = dict.fromkeys(note for result in results for note in result.notes if note not in of_folds)
@@ -90,12 +89,6 @@ def _figures(folds: Sequence[Fold], scored: ScoredTrials, k: int, resamples: int
     found["at_own_thresholds"] = own
     found["evidence"] = evidence(ScoredTrials.concatenate(llr), replace(_DECIDED, calibration_slope=1.0))
     return found
-
-
-def _by_image(trials: ScoredTrials, signatures: Sequence[pd.DataFrame]) -> ScoredTrials:
-    import pandas as pd
-
-    return by_image(trials, pd.concat(signatures)) if signatures else trials
 
 
 def _decided(trials: ScoredTrials, limits: Thresholds) -> ScoredTrials:

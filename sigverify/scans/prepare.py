@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,25 +104,29 @@ def prepare_many(
     if len(pages) != len(sources):
         raise BadInput("pages and scans do not match", got=len(pages), expected=f"{len(sources)} pages, one a scan")
     jobs: list[Job] = list(zip(sources, pages, strict=True))
-    work = Spread(partial(_prepare_job, settings), lost=Preparation(None, failure=Reason.UNREADABLE))
-    found = work.parallel(jobs, workers) if workers > 1 and len(jobs) > 1 else work.serial(jobs)
+    return _spread(partial(_prepare_job, settings), jobs, workers, on_progress)
+
+
+def prepare_images(images: Sequence[Image], settings: PreprocessingSettings, workers: int = 0) -> list[Preparation]:
+    """`prepare` for each decoded scan, in order, on `workers` processes where that is more than 1."""
+    return _spread(partial(prepare, settings=settings), images, workers)
+
+
+def _spread(
+    work: Callable[[Any], Preparation],
+    jobs: Sequence[Any],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Preparation]:
+    """`work` of each job, in order; what kills its process is unreadable."""
+    spread = Spread(work, lost=Preparation(None, failure=Reason.UNREADABLE))
+    found = spread.parallel(jobs, workers) if workers > 1 and len(jobs) > 1 else spread.serial(jobs)
     prepared: dict[int, Preparation] = {}
     for position, preparation in found:
         prepared[position] = preparation
         if on_progress is not None:
             on_progress(len(prepared), len(jobs))
     return [prepared[i] for i in range(len(jobs))]
-
-
-def prepare_images(images: Sequence[Image], settings: PreprocessingSettings, workers: int = 0) -> list[Preparation]:
-    """`prepare` for each decoded scan, in order, on `workers` processes where that is more than 1."""
-    work = Spread(partial(_prepare_image, settings), lost=Preparation(None, failure=Reason.UNREADABLE))
-    found = dict(work.parallel(images, workers) if workers > 1 and len(images) > 1 else work.serial(images))
-    return [found[i] for i in range(len(images))]
-
-
-def _prepare_image(settings: PreprocessingSettings, image: Image) -> Preparation:
-    return prepare(image, settings)
 
 
 def _prepare_job(settings: PreprocessingSettings, job: Job) -> Preparation:

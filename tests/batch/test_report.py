@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from io import BytesIO
 
 import numpy as np
@@ -20,26 +19,9 @@ from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadTable, Mismatch, NotFound
 from sigverify.records import Classification, Decision, Outcome, Pictures, Reason
 from sigverify.storage import ledger
+from tests.markup import Tags
 
 CHROMIUM = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
-
-
-class Tags(HTMLParser):
-    """Every tag with its attributes, and the text between."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def count(self, tag):
-        return sum(1 for name, _ in self.tags if name == tag)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
@@ -30,6 +29,7 @@ from sigverify.measurement.per_writer import writer_errors
 from sigverify.measurement.provenance import commit
 from sigverify.records import Part, Pictures, TrialKind
 from sigverify.storage.store import Store
+from tests.markup import Tags
 from tests.measurement.planted import planted_catalogue
 
 CHROMIUM = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
@@ -42,24 +42,6 @@ CONTROLS = (
     ),
     Control("wrong_reference", "valid", (), {"auc_wrong": 0.512, "auc_wrong_interval": [0.49, 0.53], "auc_right": 0.9}),
 )  # fmt: skip
-
-
-class Tags(HTMLParser):
-    """Every tag with its attributes, and the text between."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def images(self, alt):
-        return [a for t, a in self.tags if t == "img" and a["alt"].startswith(alt)]
 
 
 @pytest.fixture(scope="module")
