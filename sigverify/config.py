@@ -50,10 +50,10 @@ class PreprocessingSettings:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """A timm backbone by name, a projection, unit norm."""
+    """A timm backbone by name and what becomes of its features: a projection of unit norm, or cells that sum to one."""
 
     backbone: str = "mobilenetv3_small_100"
-    embedding_dim: int = 128
+    embedding_dim: int = 128  # numbers of the projection; where cells are compared there is none, see `size`
     dropout: float = 0.0  # share, before the projection
     first_stride: int = 2  # 1 keeps twice the resolution through the whole backbone
     projection_norm: bool = False  # batch normalisation between projection and unit norm
@@ -61,6 +61,19 @@ class EncoderSettings:
     grid_columns: int = added(0)
     grid_stride: int = added(16)  # px of the canvas from one feature to the next where they keep their place
     cell_channels: int = added(16)  # numbers kept of each cell
+    similarity: Literal["cosine", "overlap"] = added("cosine")  # overlap: what two signatures have in the same cells
+    pose_stretch: float = added(-1.0)  # >= 0: centred and scaled by ink moments, aspect normalised by this power
+    cell_window_px: float = added(0.0)  # sd of the Gaussian window through which a cell sees the backbone's features
+    directions: int = added(0)  # > 0: a second expert in the same cells, stroke directions, nothing learnt
+    direction_window_px: float = added(12.0)  # sd of its Gaussian windows
+    direction_share: float = added(0.5)  # of the overlap; the rest is the backbone's
+
+    @property
+    def size(self) -> int:
+        """Numbers in an embedding."""
+        if self.similarity == "cosine":
+            return self.embedding_dim
+        return self.grid_rows * self.grid_columns * (self.cell_channels + self.directions)
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class MiningSettings:
     """Which triplets count. Anchors and positives are always genuine of one writer; forgeries are negatives only."""
 
     strategy: Literal["semi_hard", "batch_hard", "curriculum"] = "curriculum"
-    margin: float = 0.2  # in cosine distance, 1 - cos
+    margin: float = 0.2  # in distance, 1 - similarity
     skilled_share: float = 0.5  # share of anchors whose negative is the writer's own skilled forgery
     hard_from: float = 0.4  # curriculum: share of the steps after which batch-hard begins
 
@@ -125,8 +138,11 @@ class ScoringSettings:
     """From cosines with k references to one score (sigverify.scoring)."""
 
     fusion: Literal["mean", "max", "median", "mean_max"] = "mean_max"
-    normalisation: Literal["none", "z", "s"] = "s"  # cohort normalisation: none, template side, both sides
+    normalisation: Literal["none", "z", "s", "own"] = "s"  # by a cohort (template side, both) or by the own references
     cohort_top: int = 0  # adaptive: only the nearest n cohort members count; 0 = all
+    own_share: float = added(0.6)  # "own": of the references' similarity to one another, taken off the score
+    own_expected: float = added(0.8)  # that similarity where there is one reference ...
+    own_pairs: float = added(1.0)  # ... and how many pairs of references this expectation is worth where there are more
 
 
 @dataclass(frozen=True)

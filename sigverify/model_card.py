@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sigverify.config import PreprocessingSettings
+from sigverify.config import EncoderSettings, PreprocessingSettings
 from sigverify.verifier import Verifier
 
 
@@ -14,13 +14,12 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
     settings, pre = verifier.settings, verifier.settings.preprocessing
     parts = [
         f"# Verifier {settings.name}",
-        f"- Encoder: timm `{settings.encoder.backbone}`, {settings.encoder.embedding_dim} numbers, unit norm",
+        f"- Encoder: timm `{settings.encoder.backbone}`, {_numbers(settings.encoder)}",
         f"- Encoder id: `{verifier.encoder_id}`, weights SHA-256 `{verifier.weights_sha256[:16]}...`",
         f"- Input: {pre.lane} lane, {pre.canvas_height_px} x {pre.canvas_width_px} px, ink {pre.ink}, {_strokes(pre)}",
         f"- Trained on: {', '.join(settings.trained_on) or 'not stated'}",
         f"- Terms: {settings.terms or 'not stated'}",
-        f"- Scoring: cosine, fusion {settings.scoring.fusion}, cohort normalisation {settings.scoring.normalisation}, "
-        + ("no cohort" if verifier.cohort is None else f"cohort of {len(verifier.cohort)} signatures"),
+        f"- Scoring: {settings.encoder.similarity}, fusion {settings.scoring.fusion}, {_normalisation(verifier)}",
         "",
         "## Intended use",
         "Comparing a scanned signature with 1-10 reference signatures of the claimed writer, as one input to a bank's "
@@ -38,6 +37,27 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
         "labelled signatures.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _numbers(encoder: EncoderSettings) -> str:
+    """What an embedding is, in words."""
+    if encoder.similarity == "cosine":
+        return f"{encoder.size} numbers, unit norm"
+    cells = (
+        f"{encoder.size} numbers in {encoder.grid_rows} x {encoder.grid_columns} cells: {encoder.cell_channels} learnt"
+    )
+    if not encoder.directions:
+        return cells
+    return f"{cells} and {encoder.directions} stroke directions, which nothing was learnt for, a cell"
+
+
+def _normalisation(verifier: Verifier) -> str:
+    """What makes scores of different writers comparable, in words."""
+    scoring = verifier.settings.scoring
+    if scoring.normalisation == "own":
+        return f"less {scoring.own_share:g} of the similarity of the writer's references to one another"
+    held = "no cohort" if verifier.cohort is None else f"cohort of {len(verifier.cohort)} signatures"
+    return f"cohort normalisation {scoring.normalisation}, {held}"
 
 
 def _strokes(pre: PreprocessingSettings) -> str:

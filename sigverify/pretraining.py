@@ -28,9 +28,7 @@ from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
 PROVISIONAL_POLICY = Policy(name="demonstration", version="2", max_far_skilled=0.05, max_far_random=0.002)
-SCORING = ScoringSettings(
-    fusion="max", normalisation="none"
-)  # best on BHSig260 training writers; a synthetic cohort hurts
+SCORING = ScoringSettings(fusion="mean_max", normalisation="own")  # best on BHSig260 training writers, without a cohort
 WRITERS_IN_MEMORY = 250  # raw scans of so many at a time
 
 

@@ -124,7 +124,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Template:
-    """What enrolment makes of one writer's references. `embeddings` (k, d) float32, unit norm, in reference order."""
+    """What enrolment makes of one writer's references. `embeddings` (k, d) float32, in reference order."""
 
     writer_id: str
     reference_ids: tuple[str, ...]
@@ -145,7 +145,7 @@ class Decision:
     reject_threshold: float | None
     n_references: int
     reference_ids: tuple[str, ...] = ()
-    reference_scores: tuple[float, ...] = ()  # cosine of the query with each reference, in reference order
+    reference_scores: tuple[float, ...] = ()  # similarity of the query with each reference, in reference order
     detail: str = ""  # e.g. the item or reference a copy was found to repeat
 
 

@@ -213,7 +213,7 @@ def describe(verifier: Verifier, results: Mapping[str, Any]) -> str:
     settings = verifier.settings
     point = settings.operating_point
     lines = [
-        f"**{verifier.version}** - {settings.encoder.backbone}, {settings.encoder.embedding_dim} numbers, "
+        f"**{verifier.version}** - {settings.encoder.backbone}, {settings.encoder.size} numbers, "
         f"{settings.preprocessing.lane} lane {settings.preprocessing.canvas_height_px} x "
         f"{settings.preprocessing.canvas_width_px} px",
         f"Trained on: {', '.join(settings.trained_on) or 'not stated'}. Terms: {settings.terms or 'not stated'}.",

@@ -102,7 +102,7 @@ def retrain(
         name=name,
         preprocessing=settings.preprocessing,
         encoder=settings.encoder,
-        scoring=ScoringSettings(normalisation="none"),  # a synthetic cohort misleads it on real ink
+        scoring=ScoringSettings(normalisation="own"),  # a synthetic cohort misleads it on real ink
         trained_on=tuple(sorted(frame[frame.writer_id.isin(train_ids)].dataset.unique())),
         terms=_terms(frame),
         training={"settings": to_dict(settings), "steps_done": result.steps, "n_writers": len(train_ids)},

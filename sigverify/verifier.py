@@ -86,7 +86,7 @@ class Verifier:
         parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
         self.encoder_id = digest({"weights": self.weights_sha256, **parts})
         self.version = f"{settings.name}-{digest(self._identity(), 8)}"
-        self.scorer = Scorer(settings.scoring, self.cohort)
+        self.scorer = Scorer(settings.scoring, self.cohort, settings.encoder.similarity)
 
     # ---- bundle ----------------------------------------------------------------------------------------------------
 
@@ -192,9 +192,9 @@ class Verifier:
         return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
 
     def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
-        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, unit norm."""
+        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32."""
         if len(images) == 0:
-            return np.zeros((0, self.settings.encoder.embedding_dim), np.float32)
+            return np.zeros((0, self.settings.encoder.size), np.float32)
         from sigverify.model.embedding import embed
 
         stacked = images if isinstance(images, np.ndarray) else np.stack(list(images))

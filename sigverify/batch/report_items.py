@@ -24,7 +24,7 @@ class Shown:
 
     name: str
     picture: Picture
-    score: float | None = None  # cosine of the query with this reference
+    score: float | None = None  # similarity of the query with this reference
     marked: bool = False  # the one whose ink the query repeats
 
 

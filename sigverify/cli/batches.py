@@ -201,7 +201,9 @@ def _as_text(answer: Verification) -> str:
     if d.score is not None:
         each = ", ".join(f"{s:.3f}" for s in d.reference_scores)
         lines.append(f"score {d.score:.3f}; accept at {d.accept_threshold:.3f}, reject below {d.reject_threshold:.3f}")
-        lines.append(f"calibrated probability of genuine {answer.probability:.3f}; cosine with each reference: {each}")
+        lines.append(
+            f"calibrated probability of genuine {answer.probability:.3f}; similarity with each reference: {each}"
+        )
     lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
     mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

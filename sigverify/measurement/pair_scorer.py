@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from sigverify.evaluation.scoring_trials import score_trials
 from sigverify.evaluation.trials import Trials, draw_trials
 from sigverify.measurement.signature_pairs import draw_pairs
 from sigverify.records import Floats, Ints, TrialKind
+from sigverify.scoring.distinct_pairs import over_distinct_pairs
 from sigverify.scoring.fusion import fuse
 
 if TYPE_CHECKING:
@@ -60,11 +62,8 @@ class PairScorer:
 
         A pair that many trials share is computed once.
         """
-        held = references[template]  # (t, k)
-        code = np.repeat(query[:, None], held.shape[1], axis=1) * len(embeddings) + held
-        distinct, place = np.unique(code, return_inverse=True)
-        each = self.score_pairs(embeddings, distinct // len(embeddings), distinct % len(embeddings))
-        return fuse(each[place].reshape(held.shape), self.fusion)
+        each = over_distinct_pairs(partial(self.score_pairs, embeddings), len(embeddings), query, references[template])
+        return fuse(each, self.fusion)
 
 
 def fit_pair_scorer(

@@ -11,7 +11,7 @@ from sigverify.records import Floats, Image
 
 
 def embed(encoder: Encoder, images: Image, batch_size: int = 64) -> Floats:
-    """Prepared images (n, h, w) uint8, ink-positive, to embeddings (n, d) float32, unit norm, on the encoder's device.
+    """Prepared images (n, h, w) uint8, ink-positive, to embeddings (n, d) float32, on the encoder's device.
 
     The encoder runs in evaluation mode and gets its own mode back; an image's embedding does not depend on which
     other images are in the batch. Raises BadInput for another shape or type.
@@ -28,7 +28,7 @@ def embed(encoder: Encoder, images: Image, batch_size: int = 64) -> Floats:
 
 def _embed(encoder: Encoder, images: Image, batch_size: int) -> Floats:
     device = next(encoder.parameters()).device
-    out = np.empty((len(images), encoder.settings.embedding_dim), np.float32)
+    out = np.empty((len(images), encoder.settings.size), np.float32)
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             chunk = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)

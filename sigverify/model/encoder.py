@@ -1,7 +1,9 @@
-"""The encoder: a timm backbone by name, a projection, unit norm.
+"""The encoder: a timm backbone by name, and what becomes of its features.
 
 Features are averaged over the canvas, as timm does, or kept in their places, in a grid of cells: a signature is where
-its strokes are as much as what they are (the aligned cells of the HOG, Dalal and Triggs, CVPR 2005).
+its strokes are as much as what they are (the aligned cells of the HOG, Dalal and Triggs, CVPR 2005). Embeddings are a
+projection of unit norm, compared by cosine, or the cells themselves, not negative and with a sum of one, compared by
+overlap; beside the backbone's cells there may then stand those of a second expert that nothing was learnt for.
 
 Weights travel as safetensors in half precision with all batch-norm statistics; loading rebuilds the network with
 ``pretrained=False``, so nothing is downloaded and nothing is unpickled.
@@ -20,25 +22,58 @@ from torch.nn import functional
 
 from sigverify.config import EncoderSettings
 from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound
+from sigverify.model.directions import stroke_directions, windowed
+from sigverify.model.pose import posed
 from sigverify.model.tensors import read_tensors, write_tensors
 
 
 class Encoder(nn.Module):
-    """Prepared signatures (n, 1, h, w) float in [0, 1], ink-positive, to embeddings (n, d) float32, unit norm."""
+    """Prepared signatures (n, 1, h, w) float in [0, 1], ink-positive, to embeddings (n, d) float32.
+
+    Unit norm where `settings.similarity` is "cosine"; not negative, with a sum of one, where it is "overlap".
+    """
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
+        _check(settings)
         self.settings = settings
         self.backbone = GridBackbone(settings) if settings.grid_rows else _backbone(settings)
+        if settings.similarity == "overlap":
+            return
         width = _output_width(self.backbone)
         self.dropout = nn.Dropout(settings.dropout)
         self.projection = nn.Linear(width, settings.embedding_dim, bias=not settings.projection_norm)
         self.norm = nn.BatchNorm1d(settings.embedding_dim) if settings.projection_norm else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
+        images = self._posed(images)
+        learnt = self._learnt(images)
+        settings = self.settings
+        if not settings.directions:
+            return learnt
+        cells = (settings.grid_rows, settings.grid_columns, settings.directions, settings.direction_window_px)
+        seen = of_sum_one(stroke_directions(images, *cells).flatten(1))
+        share = settings.direction_share
+        return torch.cat([learnt * (1 - share), seen * share], 1)
+
+    def taught(self, images: Tensor) -> Tensor:
+        """The part of the embedding that training changes, as an embedding of its own."""
+        return self._learnt(self._posed(images))
+
+    def _posed(self, images: Tensor) -> Tensor:
+        return images if self.settings.pose_stretch < 0 else posed(images, self.settings.pose_stretch)
+
+    def _learnt(self, images: Tensor) -> Tensor:
         features = self.backbone(images)  # (n, width)
+        if self.settings.similarity == "overlap":
+            return of_sum_one(functional.relu(features.float()))
         projected = self.norm(self.projection(self.dropout(features)))  # (n, d)
         return functional.normalize(projected.float(), dim=1)  # in float32 whatever the autocast type
+
+
+def of_sum_one(values: Tensor) -> Tensor:
+    """Rows (n, d), not negative, divided by their sums; a row of zeros stays one."""
+    return values / values.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 class GridBackbone(nn.Module):
@@ -47,6 +82,7 @@ class GridBackbone(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.grid = (settings.grid_rows, settings.grid_columns)
+        self.window = settings.cell_window_px / settings.grid_stride  # sd, in features
         if min(*self.grid, settings.cell_channels) < 1:
             raise BadSettings("a grid needs rows, columns and channels", got=(*self.grid, settings.cell_channels))
         self.features = _backbone(settings, features_only=True, out_indices=(_level(settings),))
@@ -58,7 +94,9 @@ class GridBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         cells: Tensor = self.norm(self.reduce(self.features(images)[0]))  # (n, c, h / stride, w / stride)
-        if cells.shape[2:] != self.grid:
+        if self.window > 0:
+            cells = windowed(functional.relu(cells.float()), *self.grid, self.window)
+        elif cells.shape[2:] != self.grid:
             cells = functional.adaptive_avg_pool2d(cells, self.grid)
         return cells.flatten(1)
 
@@ -122,6 +160,18 @@ def _backbone(settings: EncoderSettings, **how: Any) -> nn.Module:
     return backbone
 
 
+def _check(settings: EncoderSettings) -> None:
+    """Raise BadSettings where cells are asked for that are not kept."""
+    if settings.similarity == "overlap" and settings.grid_rows < 1:
+        raise BadSettings(
+            "overlap compares cells, so features must keep their places", next="set grid_rows and columns"
+        )
+    if settings.directions and settings.similarity != "overlap":
+        raise BadSettings("stroke directions are compared by overlap", got=settings.similarity, expected="overlap")
+    if not 0 <= settings.direction_share <= 1:
+        raise BadSettings("direction_share is a share", got=settings.direction_share, expected="0 to 1")
+
+
 def _level(settings: EncoderSettings) -> int:
     """Which of the backbone's feature levels has the grid's stride."""
     if not timm.is_model(settings.backbone):
@@ -177,7 +227,7 @@ def _check_fit(encoder: Encoder, held: dict[str, Tensor], name: str) -> None:
     differing = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
     first = differing[0]
     raise Mismatch(
-        f"{name} does not fit {encoder.settings.backbone} with embedding_dim {encoder.settings.embedding_dim}: "
+        f"{name} does not fit {encoder.settings.backbone} with {encoder.settings.size} numbers: "
         f"{len(differing)} tensors differ, first {first}",
         got=found.get(first, "no such tensor"),
         expected=wanted.get(first, "no such tensor"),

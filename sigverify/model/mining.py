@@ -32,8 +32,10 @@ class Triplets:
         return len(self.anchor)
 
 
-def cosine_distance(embeddings: Tensor) -> Tensor:
-    """All 1 - cos between unit-norm embeddings (n, d): (n, n) float32 in [0, 2]."""
+def distances(embeddings: Tensor, similarity: str = "cosine") -> Tensor:
+    """All 1 - similarity between embeddings (n, d): (n, n) float32; 0 to 2 for cosines, 0 to 1 for overlaps."""
+    if similarity == "overlap":
+        return torch.cdist(embeddings, embeddings, p=1) / 2
     return 1.0 - embeddings @ embeddings.T
 
 

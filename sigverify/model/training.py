@@ -26,13 +26,13 @@ from sigverify.model.checkpoints import (
     run_identity,
     save_checkpoint,
 )
-from sigverify.model.collapse import CollapseWatch, spread
+from sigverify.model.collapse import CollapseWatch
 from sigverify.model.encoder import save_weights
 from sigverify.model.history import History, Interval, Row
 from sigverify.model.interruption import Interrupt, held_interrupt
 from sigverify.model.loading import Loader
 from sigverify.model.losses import identity_loss, triplet_loss
-from sigverify.model.mining import cosine_distance, hardness, mine
+from sigverify.model.mining import distances, hardness, mine
 from sigverify.model.numerics import kept_memory, mixed_precision, repeatable
 from sigverify.model.schedule import learning_rate, progress
 from sigverify.model.seeds import seed_at
@@ -122,8 +122,8 @@ def _train(run: _Run, loader: Loader, on_step: OnStep | None, max_seconds: float
 
             batch = loader.get(state.step)
             with mixed_precision(batch.pixels.device, settings.mixed_precision):
-                embeddings = state.encoder(batch.pixels)  # (n, d) float32, unit norm
-            distance = cosine_distance(embeddings)  # (n, n)
+                embeddings = state.encoder.taught(batch.pixels)  # (n, d) float32
+            distance = distances(embeddings, settings.encoder.similarity)  # (n, n)
             triplets = mine(distance, batch.writer, batch.forged, settings.mining, hard, draws)
             triplet, active = triplet_loss(distance, triplets, settings.mining.margin)
             identity = identity_loss(1 - distance, batch.writer, batch.forged, settings.identity_temperature)
@@ -132,7 +132,7 @@ def _train(run: _Run, loader: Loader, on_step: OnStep | None, max_seconds: float
             state.update_average(settings.ema_decay)
 
             figures = {"loss": loss, "triplet": triplet, "identity": identity, "active": active, "gradient": gradient}
-            interval.note(len(embeddings), figures | {"spread": spread(embeddings)})
+            interval.note(len(embeddings), figures | {"spread": distance.detach().mean()})
             state.seconds += time.perf_counter() - began
             last = progress(state.step, settings.steps, state.seconds, max_seconds) >= 1.0
             validating = run.validation is not None and _due(state.step, settings.validate_every, last)

@@ -14,6 +14,7 @@ from sigverify.model.batches import SignatureSet
 from sigverify.model.embedding import embed
 from sigverify.model.encoder import Encoder
 from sigverify.records import Floats
+from sigverify.scoring.similarity import similarity_named
 
 N_REFERENCES = 5
 
@@ -24,17 +25,22 @@ def validate(encoder: Encoder, data: SignatureSet, n_references: int = N_REFEREN
     `skilled_eer` is left out where the set has no forgeries. Raises TooFewWriters where fewer than two writers have
     more than `n_references` genuine signatures.
     """
-    return measure(embed(encoder, data.images), data, n_references)
+    return measure(embed(encoder, data.images), data, n_references, encoder.settings.similarity)
 
 
-def measure(embeddings: Floats, data: SignatureSet, n_references: int = N_REFERENCES) -> dict[str, float]:
+def measure(
+    embeddings: Floats, data: SignatureSet, n_references: int = N_REFERENCES, similarity: str = "cosine"
+) -> dict[str, float]:
     """As `validate`, from embeddings (n, d) of the set's images."""
     able = writers_to_validate(data, n_references)
+    way = similarity_named(similarity)
+    rows = way.scaled(embeddings, "embeddings")
     references = np.zeros(len(data), bool)
-    for writer in able:
-        references[np.flatnonzero((data.writer == writer) & ~data.forged)[:n_references]] = True
-    templates = np.stack([embeddings[references & (data.writer == w)].mean(0) for w in able])
-    scores = embeddings @ templates.T  # (n, writers): mean cosine with the references
+    scores = np.empty((len(data), len(able)), np.float32)  # mean similarity with each writer's references
+    for column, writer in enumerate(able):
+        held = np.flatnonzero((data.writer == writer) & ~data.forged)[:n_references]
+        references[held] = True
+        scores[:, column] = way.table(rows, rows[held]).mean(axis=1)
     own = data.writer[:, None] == np.asarray(able)[None, :]
     query = ~references & np.isin(data.writer, able)
     genuine = scores[own & (query & ~data.forged)[:, None]]

@@ -1,9 +1,15 @@
-"""Cohort normalisation: what a score is worth, told from the scores that strangers get.
+"""What a score is worth: told from the scores that strangers get, or from how alike the writer's references are.
 
-z-norm (Li and Porter 1988) centres and scales a score by the scores the *template* gives to the cohort; s-norm (Kenny
-2010) is the mean of that and of the same with the *query* against the cohort; keeping only the nearest members on
-each side makes it adaptive (Karam et al. 2011, Matejka et al. 2017). The template's cohort scores go through the same
-fusion over references as the score itself; on the query's side a cohort member stands for a template of one reference.
+Cohort: z-norm (Li and Porter 1988) centres and scales a score by the scores the *template* gives to the cohort;
+s-norm (Kenny 2010) is the mean of that and of the same with the *query* against the cohort; keeping only the nearest
+members on each side makes it adaptive (Karam et al. 2011, Matejka et al. 2017). The template's cohort scores go
+through the same fusion over references as the score itself; on the query's side a member stands for a template of one
+reference.
+
+Own references: a steady hand's genuine signatures resemble one another more than an unsteady hand's, so one threshold
+is too low for the first and too high for the second. A share of the references' similarity to one another is taken off
+the score (writer-dependent thresholds predicted from the references alone). Few references say little, so their mean is
+drawn towards what one expects of anybody (empirical Bayes).
 """
 
 from __future__ import annotations
@@ -12,17 +18,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sigverify.config import ScoringSettings
 from sigverify.errors import BadInput, BadSettings
 from sigverify.records import Floats
-from sigverify.scoring.similarity import as_embeddings
+from sigverify.scoring.similarity import similarity_named
 
-SMALLEST_SPREAD = 1e-3  # of cosines: a cohort whose scores are all equal tells nothing and must not blow a score up
+SMALLEST_SPREAD = (
+    1e-3  # of similarities: a cohort whose scores are all equal tells nothing and must not blow a score up
+)
 MIN_COHORT = 2
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation of cohort scores, one of each a template or query: (n,) float32, in cosines."""
+    """Mean and standard deviation of cohort scores, one of each a template or query: (n,) float32, in similarities."""
 
     mean: Floats
     deviation: Floats
@@ -38,8 +47,8 @@ class Cohort:
     Raises BadInput for fewer than two members, BadSettings for a `top` that leaves fewer than two.
     """
 
-    def __init__(self, embeddings: Floats, top: int = 0) -> None:
-        self.embeddings = as_embeddings(embeddings, "the cohort")
+    def __init__(self, embeddings: Floats, top: int = 0, similarity: str = "cosine") -> None:
+        self.embeddings = similarity_named(similarity).scaled(embeddings, "the cohort")
         if len(self.embeddings) < MIN_COHORT:
             raise BadInput("a cohort needs at least two members", got=len(self.embeddings), next="leave the cohort out")
         if top < 0 or top == 1:
@@ -56,10 +65,20 @@ class Cohort:
         return Spread(mean, deviation)
 
 
+def own_similarity(between: Floats, settings: ScoringSettings) -> Floats:
+    """How alike a template's references are: `between` (t, k (k - 1) / 2) similarities of each two -> (t,).
+
+    The mean, drawn towards `settings.own_expected` with the weight of `settings.own_pairs` pairs.
+    """
+    pairs = between.shape[1]
+    total = between.sum(axis=1, dtype=np.float32) + settings.own_pairs * settings.own_expected
+    return np.asarray(total / (pairs + settings.own_pairs), np.float32)
+
+
 def normalise(scores: Floats, how: str, template_side: Spread | None, query_side: Spread | None) -> Floats:
     """Fused scores (n,) with each one's cohort statistics to normalised scores (n,), in standard deviations.
 
-    `how`: "none" leaves the cosines, "z" uses the template's side, "s" the mean of both sides.
+    `how`: "none" leaves the similarities, "z" uses the template's side, "s" the mean of both sides.
     """
     if how == "none":
         return scores

@@ -1,33 +1,35 @@
-"""From embeddings to scores: cosine with each reference, fusion, cohort normalisation; one pair or many thousands."""
+"""From embeddings to scores: similarity with each reference, fusion, normalisation; one pair or many thousands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sigverify.config import ScoringSettings
-from sigverify.errors import BadInput
+from sigverify.errors import BadInput, BadSettings
 from sigverify.records import Floats, Ints
+from sigverify.scoring.distinct_pairs import over_distinct_pairs
 from sigverify.scoring.fusion import fuse
-from sigverify.scoring.normalisation import Cohort, Spread, normalise
-from sigverify.scoring.similarity import as_embeddings
+from sigverify.scoring.normalisation import Cohort, Spread, normalise, own_similarity
+from sigverify.scoring.similarity import of_pairs, similarity_named
 
 _CHUNK = 2_000_000  # floats held at once in one step (8 MB: fits a core's cache better than one large product)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """`score` (n,) fused and normalised; `reference_scores` (n, k) cosines, in reference order."""
+    """`score` (n,) fused and normalised; `reference_scores` (n, k) similarities, in reference order."""
 
     score: Floats
     reference_scores: Floats
 
 
 class PairScore(NamedTuple):
-    """One query against its template: the score, and the cosine with each reference (k,)."""
+    """One query against its template: the score, and the similarity with each reference (k,)."""
 
     score: float
     reference_scores: Floats
@@ -36,37 +38,45 @@ class PairScore(NamedTuple):
 class Scorer:
     """Scores queries against templates under `settings`; `cohort` (m, d) are signatures of other writers.
 
-    Without a cohort nothing can be normalised: scores are then fused cosines, whatever the settings ask
-    (`normalisation` says which applies). Immutable, so it may be shared between threads.
+    `similarity` is the encoder's ("cosine" or "overlap").
+    Without a cohort nothing can be normalised by one: scores are then fused similarities, whatever the settings ask
+    (`normalisation` says which applies). Immutable, so it may be shared between threads. Raises BadSettings where
+    `own_pairs` is not above 0.
     """
 
-    def __init__(self, settings: ScoringSettings, cohort: Floats | None = None) -> None:
+    def __init__(self, settings: ScoringSettings, cohort: Floats | None = None, similarity: str = "cosine") -> None:
         self.settings = settings
-        self.cohort = Cohort(cohort, settings.cohort_top) if cohort is not None and len(cohort) else None
-        self.normalisation: str = settings.normalisation if self.cohort is not None else "none"
+        self.similarity = similarity_named(similarity)
+        self.cohort = Cohort(cohort, settings.cohort_top, similarity) if cohort is not None and len(cohort) else None
+        needs_cohort = settings.normalisation in ("z", "s")
+        self.normalisation: str = "none" if needs_cohort and self.cohort is None else settings.normalisation
+        if self.normalisation == "own" and settings.own_pairs <= 0:
+            raise BadSettings("own_pairs must be above 0: one reference has no pairs", got=settings.own_pairs)
 
     def score(self, queries: Floats, references: Floats) -> Scored:
         """Every query (n, d) against one template's references (k, d)."""
-        asked, held = as_embeddings(queries, "queries"), as_embeddings(references, "references")
+        asked, held = self.similarity.scaled(queries, "queries"), self.similarity.scaled(references, "references")
         self._check_dimensions(asked, [held])
-        cosines: Floats = asked @ held.T
-        fused = fuse(cosines, self.settings.fusion)
-        template_side = self._template_side(held[None])
-        repeated = None if template_side is None else template_side.take(np.zeros(len(asked), np.int64))
-        return Scored(normalise(fused, self.normalisation, repeated, self._query_side(asked)), cosines)
+        each = self.similarity.table(asked, held)
+        fused = fuse(each, self.settings.fusion)
+        same = np.zeros(len(asked), np.int64)
+        if self.normalisation == "own":
+            return Scored(self._beside_own(fused, self._between(held[None]), same), each)
+        sides = (_take(self._template_side(held[None]), same), self._query_side(asked))
+        return Scored(normalise(fused, self.normalisation, *sides), each)
 
     def score_pairs(self, queries: Floats, templates: Sequence[Floats]) -> list[PairScore]:
         """Query i (n, d) against templates[i] (k_i, d); an array that occurs twice has its statistics computed once.
 
         Raises BadInput where lengths or dimensions differ or a template has no references.
         """
-        asked = as_embeddings(queries, "queries")
+        asked = self.similarity.scaled(queries, "queries")
         if len(asked) != len(templates):
             raise BadInput("one template for each query", got=f"{len(asked)} queries, {len(templates)} templates")
         position: dict[int, int] = {}
         template_of = np.array([position.setdefault(id(t), len(position)) for t in templates], np.int64)
         first = np.unique(template_of, return_index=True)[1]
-        distinct = [as_embeddings(templates[i], "references") for i in first]
+        distinct = [self.similarity.scaled(templates[i], "references") for i in first]
         self._check_dimensions(asked, distinct)
         results: list[PairScore | None] = [None] * len(asked)
         for held, place in _by_size(distinct):
@@ -81,26 +91,46 @@ class Scorer:
 
         `references` (templates, k) and `query` (t,) index the embeddings, `template` (t,) indexes `references`.
         """
-        held = as_embeddings(embeddings, "embeddings")
+        held = self.similarity.scaled(embeddings, "embeddings")
         self._check_dimensions(held, [held])
-        template_side = self._template_side(held[references])
-        query_side = self._query_side(held)
-        score = np.empty(len(query), np.float32)
-        for part in _chunks(len(query), references.shape[1] * held.shape[1]):
-            asked, against = query[part], template[part]
-            fused = fuse(_pairwise(held[asked], held[references[against]]), self.settings.fusion)
-            sides = (_take(template_side, against), _take(query_side, asked))
-            score[part] = normalise(fused, self.normalisation, *sides)
-        return score
+        of_rows = partial(of_pairs, self.similarity, held)
+        each = over_distinct_pairs(of_rows, len(held), query, references[template])
+        if self.normalisation == "own":
+            one, other = np.triu_indices(references.shape[1], 1)
+            between = of_rows(references[:, one].ravel(), references[:, other].ravel()).reshape(
+                len(references), len(one)
+            )
+            return self._beside_own(fuse(each, self.settings.fusion), between, template)
+        sides = (_take(self._template_side(held[references]), template), _take(self._query_side(held), query))
+        return normalise(fuse(each, self.settings.fusion), self.normalisation, *sides)
 
     def _score_group(self, asked: Floats, rows: Ints, held: Floats, template: Ints) -> Scored:
         """Queries `rows` against `held` (templates, k, d), query i against `template[i]`: templates of one size."""
-        cosines = np.empty((len(rows), held.shape[1]), np.float32)
-        for part in _chunks(len(rows), held.shape[1] * held.shape[2]):
-            cosines[part] = _pairwise(asked[rows[part]], held[template[part]])
-        fused = fuse(cosines, self.settings.fusion)
+        k, d = held.shape[1:]
+        each = np.empty((len(rows), k), np.float32)
+        for part in _chunks(len(rows), k * d):
+            against = held[template[part]].reshape(-1, d)
+            each[part] = self.similarity.pairs(np.repeat(asked[rows[part]], k, axis=0), against).reshape(-1, k)
+        fused = fuse(each, self.settings.fusion)
+        if self.normalisation == "own":
+            return Scored(self._beside_own(fused, self._between(held), template), each)
         sides = (_take(self._template_side(held), template), self._query_side(asked[rows]))
-        return Scored(normalise(fused, self.normalisation, *sides), cosines)
+        return Scored(normalise(fused, self.normalisation, *sides), each)
+
+    def _between(self, held: Floats) -> Floats:
+        """Similarities (t, k (k - 1) / 2) between the references of templates (t, k, d)."""
+        n, k, d = held.shape
+        one, other = np.triu_indices(k, 1)
+        found = np.empty((n, len(one)), np.float32)
+        for part in _chunks(n, len(one) * d):
+            first, second = held[part][:, one].reshape(-1, d), held[part][:, other].reshape(-1, d)
+            found[part] = self.similarity.pairs(first, second).reshape(found[part].shape)
+        return found
+
+    def _beside_own(self, fused: Floats, between: Floats, template: Ints) -> Floats:
+        """Fused scores (n,) less a share of how alike the references of their `template` (n,) are."""
+        own = own_similarity(between, self.settings)[template]
+        return np.asarray(fused - np.float32(self.settings.own_share) * own, np.float32)
 
     def _template_side(self, held: Floats) -> Spread | None:
         """Cohort statistics of templates (t, k, d), through the same fusion over references as their scores."""
@@ -109,20 +139,21 @@ class Scorer:
         n, k, d = held.shape
         if k == 0:
             raise BadInput("a template has no references", next="enrol the writer first")
-        members = self.cohort.embeddings.T  # (d, m)
+        members = self.cohort.embeddings  # (m, d)
         parts = []
-        for part in _chunks(n, k * members.shape[1]):
+        for part in _chunks(n, k * len(members)):
             block = held[part]
-            cosines = (block.reshape(-1, d) @ members).reshape(len(block), k, -1)
-            parts.append(self.cohort.spread(fuse(cosines.transpose(0, 2, 1), self.settings.fusion)))
+            each = self.similarity.table(block.reshape(-1, d), members).reshape(len(block), k, -1)
+            parts.append(self.cohort.spread(fuse(each.transpose(0, 2, 1), self.settings.fusion)))
         return _joined(parts)
 
     def _query_side(self, asked: Floats) -> Spread | None:
         """Cohort statistics of queries (n, d): each member stands for a template of one reference."""
         if self.cohort is None or self.normalisation != "s":
             return None
-        members = self.cohort.embeddings.T
-        return _joined([self.cohort.spread(asked[p] @ members) for p in _chunks(len(asked), members.shape[1])])
+        members = self.cohort.embeddings
+        parts = [self.similarity.table(asked[part], members) for part in _chunks(len(asked), len(members))]
+        return _joined([self.cohort.spread(part) for part in parts])
 
     def _check_dimensions(self, asked: Floats, templates: Sequence[Floats]) -> None:
         dimensions = {asked.shape[1], *(t.shape[1] for t in templates)}
@@ -133,12 +164,6 @@ class Scorer:
             raise BadInput("queries, references and cohort must come from one encoder", got=got)
         if any(len(t) == 0 for t in templates):
             raise BadInput("a template has no references", next="enrol the writer first")
-
-
-def _pairwise(asked: Floats, held: Floats) -> Floats:
-    """Cosines (n, k) of queries (n, d) with the references (n, k, d) each is held against."""
-    products: Floats = np.matmul(held, asked[:, :, None])[:, :, 0]
-    return products
 
 
 def _by_size(templates: Sequence[Floats]) -> list[tuple[Floats, Ints]]:

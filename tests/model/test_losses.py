@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from sigverify.model.collapse import spread
 from sigverify.model.losses import identity_loss, triplet_loss
-from sigverify.model.mining import Triplets, cosine_distance
+from sigverify.model.mining import Triplets, distances
 
 
 def triplets(*rows: tuple[int, int, int]) -> Triplets:
@@ -28,15 +27,14 @@ def test_triplet_loss_is_the_mean_over_active_triplets() -> None:
 
 def test_equal_embeddings_cost_exactly_the_margin() -> None:
     embeddings = normalize(torch.ones(4, 3), dim=1)
-    loss, active = triplet_loss(cosine_distance(embeddings), triplets((0, 1, 2), (1, 0, 3)), 0.2)
+    loss, active = triplet_loss(distances(embeddings), triplets((0, 1, 2), (1, 0, 3)), 0.2)
     assert loss.item() == pytest.approx(0.2, abs=1e-6) and active.item() == 1.0
-    assert spread(embeddings).item() == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("rows", [(), ((0, 1, 2),)])
 def test_nothing_to_learn_gives_no_gradient(rows: tuple[tuple[int, int, int], ...]) -> None:
     embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]], requires_grad=True)
-    loss, active = triplet_loss(cosine_distance(embeddings), triplets(*rows), 0.2)
+    loss, active = triplet_loss(distances(embeddings), triplets(*rows), 0.2)
     loss.backward()
     assert loss.item() == 0.0 and active.item() == 0.0
     assert embeddings.grad is not None and not embeddings.grad.any()
@@ -45,10 +43,10 @@ def test_nothing_to_learn_gives_no_gradient(rows: tuple[tuple[int, int, int], ..
 def test_a_step_down_the_triplet_loss_pulls_the_positive_and_pushes_the_negative() -> None:
     torch.manual_seed(0)
     embeddings = normalize(torch.randn(3, 8), dim=1).requires_grad_()
-    before = cosine_distance(embeddings)
+    before = distances(embeddings)
     triplet_loss(before, triplets((0, 1, 2)), 2.0)[0].backward()
     assert embeddings.grad is not None
-    after = cosine_distance(normalize(embeddings.detach() - 0.05 * embeddings.grad, dim=1))
+    after = distances(normalize(embeddings.detach() - 0.05 * embeddings.grad, dim=1))
     assert after[0, 1] - after[0, 2] < before[0, 1] - before[0, 2]
 
 
@@ -93,8 +91,3 @@ def test_an_own_forgery_near_the_genuine_costs_more_than_a_far_one() -> None:
     near, far = torch.eye(5), torch.eye(5)
     near[:2, 2] = near[2, :2] = 0.9
     assert identity_loss(near, writer, forged, 0.1) > identity_loss(far, writer, forged, 0.1)
-
-
-def test_spread_is_the_mean_cosine_distance() -> None:
-    embeddings = normalize(torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), dim=1)
-    assert spread(embeddings).item() == pytest.approx(cosine_distance(embeddings).mean().item(), abs=1e-5)

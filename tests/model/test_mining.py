@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sigverify.config import MiningSettings
 from sigverify.errors import BadInput
-from sigverify.model.mining import Triplets, cosine_distance, hardness, mine
+from sigverify.model.mining import Triplets, distances, hardness, mine
 
 G, F = False, True
 
@@ -142,7 +142,7 @@ def test_skilled_share_is_a_share() -> None:
 def test_mining_a_renumbered_batch_gives_the_renumbered_triplets() -> None:
     torch.manual_seed(3)
     writer, forged = torch.arange(24) % 4, torch.arange(24) % 3 == 0
-    distance = cosine_distance(torch.nn.functional.normalize(torch.randn(24, 5), dim=1))
+    distance = distances(torch.nn.functional.normalize(torch.randn(24, 5), dim=1))
     order = torch.randperm(24)
     plain = as_rows(mine(distance, writer, forged, MiningSettings(skilled_share=1.0), 1.0))
     moved = mine(distance[order][:, order], writer[order], forged[order], MiningSettings(skilled_share=1.0), 1.0)

@@ -18,6 +18,17 @@ def unit(rng: np.random.Generator, n: int, d: int = 12) -> np.ndarray:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
+def cells(rng: np.random.Generator, n: int, d: int = 12) -> np.ndarray:
+    """Not negative, with a sum of one, some of them empty."""
+    x = np.maximum(rng.normal(size=(n, d)), 0).astype(np.float32)
+    return x / np.maximum(x.sum(axis=1, keepdims=True), 1e-9)
+
+
+DRAW = {"cosine": unit, "overlap": cells}
+ALIKE = {
+    "cosine": lambda a, b: float(sum(x * y for x, y in zip(a, b, strict=True))),
+    "overlap": lambda a, b: float(sum(min(x, y) for x, y in zip(a, b, strict=True))),
+}
 FUSE = {
     "mean": lambda s: sum(s) / len(s),
     "max": max,
@@ -26,12 +37,16 @@ FUSE = {
 }
 
 
-def oracle(query, references, cohort, settings: ScoringSettings) -> float:
+def oracle(query, references, cohort, settings: ScoringSettings, similarity: str = "cosine") -> float:
     """The definitions, one pair at a time, in Python."""
-    fused = FUSE[settings.fusion]
-    raw = fused([float(query @ r) for r in references])
+    fused, alike = FUSE[settings.fusion], ALIKE[similarity]
+    raw = fused([alike(query, r) for r in references])
     if settings.normalisation == "none":
         return raw
+    if settings.normalisation == "own":
+        between = [alike(a, b) for i, a in enumerate(references) for b in references[:i]]
+        expected = settings.own_expected * settings.own_pairs
+        return raw - settings.own_share * (sum(between) + expected) / (len(between) + settings.own_pairs)
 
     def standardise(scores: list[float]) -> float:
         kept = sorted(scores)[-settings.cohort_top :] if settings.cohort_top else scores
@@ -39,36 +54,41 @@ def oracle(query, references, cohort, settings: ScoringSettings) -> float:
         deviation = (sum((s - mean) ** 2 for s in kept) / len(kept)) ** 0.5
         return (raw - mean) / max(deviation, SMALLEST_SPREAD)
 
-    z = standardise([fused([float(c @ r) for r in references]) for c in cohort])
-    t = standardise([float(query @ c) for c in cohort])
+    z = standardise([fused([alike(c, r) for r in references]) for c in cohort])
+    t = standardise([alike(query, c) for c in cohort])
     return z if settings.normalisation == "z" else (z + t) / 2
 
 
+@pytest.mark.parametrize("similarity", list(ALIKE))
 @pytest.mark.parametrize("fusion", list(FUSE))
-@pytest.mark.parametrize("normalisation", ["none", "z", "s"])
+@pytest.mark.parametrize("normalisation", ["none", "z", "s", "own"])
 @pytest.mark.parametrize("top", [0, 7])
-def test_every_form_agrees_with_the_slow_oracle(fusion, normalisation, top):
+def test_every_form_agrees_with_the_slow_oracle(similarity, fusion, normalisation, top):
     rng = np.random.default_rng(3)
+    draw, alike = DRAW[similarity], ALIKE[similarity]
     settings = ScoringSettings(fusion=fusion, normalisation=normalisation, cohort_top=top)
-    queries, cohort = unit(rng, 9), unit(rng, 25)
-    templates = [unit(rng, k) for k in (1, 3, 5)]
+    queries, cohort = draw(rng, 9), draw(rng, 25)
+    templates = [draw(rng, k) for k in (1, 3, 5)]
     chosen = [0, 1, 2, 2, 1, 0, 0, 2, 1]
-    expected = [oracle(q, templates[t], cohort, settings) for q, t in zip(queries, chosen, strict=True)]
-    scorer = Scorer(settings, cohort)
+    expected = [oracle(q, templates[t], cohort, settings, similarity) for q, t in zip(queries, chosen, strict=True)]
+    scorer = Scorer(settings, cohort, similarity)
     pairs = scorer.score_pairs(queries, [templates[t] for t in chosen])
     assert [p.score for p in pairs] == pytest.approx(expected, abs=2e-4)
     for i, t in enumerate(chosen):
         one = scorer.score(queries[i : i + 1], templates[t])
         assert float(one.score[0]) == pytest.approx(expected[i], abs=2e-4)
-        assert np.allclose(pairs[i].reference_scores, queries[i] @ templates[t].T, atol=1e-6)
+        assert np.allclose(pairs[i].reference_scores, [alike(queries[i], r) for r in templates[t]], atol=1e-6)
 
 
-def test_trials_over_a_table_agree_with_pairs():
+@pytest.mark.parametrize("normalisation", ["s", "own"])
+@pytest.mark.parametrize("similarity", list(ALIKE))
+def test_trials_over_a_table_agree_with_pairs(similarity, normalisation):
     rng = np.random.default_rng(4)
-    table = unit(rng, 20)
+    draw = DRAW[similarity]
+    table = draw(rng, 20)
     references = np.array([[0, 1, 2], [5, 6, 7]])
     query, template = np.array([10, 11, 12, 13]), np.array([0, 1, 1, 0])
-    scorer = Scorer(ScoringSettings(cohort_top=10), unit(rng, 30))
+    scorer = Scorer(ScoringSettings(cohort_top=10, normalisation=normalisation), draw(rng, 30), similarity)
     pairs = scorer.score_pairs(table[query], [table[references[t]] for t in template])
     assert scorer.score_trials(table, references, query, template) == pytest.approx([p.score for p in pairs], abs=1e-4)
 
@@ -116,6 +136,13 @@ def test_a_query_equal_to_a_reference_scores_one_and_cosine_ignores_length():
     assert cosine(x, -x).min() >= -1
 
 
+def test_overlap_is_one_for_equal_cells_and_nothing_for_cells_apart():
+    scorer = Scorer(ScoringSettings(normalisation="none"), None, "overlap")
+    rows = np.array([[2, 2, 0, 0], [0, 0, 3, 1], [0, 0, 0, 0]], np.float32)
+    table = scorer.similarity.table(scorer.similarity.scaled(rows, "a"), scorer.similarity.scaled(rows, "b"))
+    assert table.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
 def test_a_cohort_that_tells_nothing_gives_finite_scores():
     cohort = np.tile(np.eye(1, 12, dtype=np.float32), (5, 1))
     scored = Scorer(ScoringSettings(normalisation="s"), cohort).score(unit(np.random.default_rng(9), 3), cohort[:1])
@@ -130,6 +157,26 @@ def test_without_a_cohort_scores_are_fused_cosines_and_say_so():
     assert np.allclose(scorer.score(queries, references).score, (queries @ references.T).max(1))
 
 
+def test_a_steady_hand_is_held_to_more_than_an_unsteady_one():
+    rng = np.random.default_rng(13)
+    centre = unit(rng, 1)
+    steady, unsteady = (centre + spread * rng.normal(size=(5, 12)).astype(np.float32) for spread in (0.05, 0.3))
+    forgery = centre + 0.25 * rng.normal(size=(1, 12)).astype(np.float32)
+    plain, own = (Scorer(ScoringSettings(fusion="mean", normalisation=n)) for n in ("none", "own"))
+    gap = plain.score(forgery, steady).score[0] - plain.score(forgery, unsteady).score[0]
+    assert own.score(forgery, steady).score[0] - own.score(forgery, unsteady).score[0] < gap
+    without_a_cohort = Scorer(ScoringSettings(normalisation="own"))
+    assert without_a_cohort.normalisation == "own"
+
+
+def test_one_reference_gets_what_is_expected_of_anybody():
+    rng = np.random.default_rng(14)
+    queries, reference = unit(rng, 4), unit(rng, 1)
+    settings = ScoringSettings(fusion="max", normalisation="own", own_share=0.5, own_expected=0.7)
+    shifted = Scorer(settings).score(queries, reference).score
+    assert shifted == pytest.approx((queries @ reference.T)[:, 0] - 0.35, abs=1e-6)
+
+
 def test_bad_input_is_named():
     rng = np.random.default_rng(11)
     scorer = Scorer(ScoringSettings(), unit(rng, 5))
@@ -141,6 +188,12 @@ def test_bad_input_is_named():
         scorer.score_pairs(unit(rng, 2), [unit(rng, 1)])
     with pytest.raises(BadInput, match="not finite"):
         scorer.score(np.full((1, 12), np.nan, np.float32), unit(rng, 1))
+    with pytest.raises(BadInput, match="negative"):
+        Scorer(ScoringSettings(), None, "overlap").score(-cells(rng, 2), cells(rng, 2))
+    with pytest.raises(BadSettings, match="unknown similarity"):
+        Scorer(ScoringSettings(), None, "distance")
+    with pytest.raises(BadSettings, match="own_pairs"):
+        Scorer(ScoringSettings(normalisation="own", own_pairs=0))
     with pytest.raises(BadInput, match="at least two"):
         Cohort(unit(rng, 1))
     with pytest.raises(BadSettings, match="cohort_top"):
