@@ -10,8 +10,9 @@ import hashlib
 import os
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sigverify.errors import BadInput, Mismatch, NotFound
 
@@ -88,6 +89,8 @@ class Images:
 
     def _holds(self, url: str, size: int) -> bool:
         try:
+            if self._local:
+                return os.stat(self._path(url)).st_size == size
             return bool(self._fs.size(self._path(url)) == size)
         except FileNotFoundError:
             return False
@@ -97,22 +100,73 @@ class Images:
         if folder not in self._folders:
             self._fs.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        if not self._renames:
-            self._fs.pipe_file(self._path(url), data)
-            return
-        working = f"{folder}/.{uuid.uuid4().hex}.part"
         try:
-            self._fs.pipe_file(working, data)
-            self._fs.mv(working, self._path(url))
             if self._local:
+                _put_whole(folder, self._path(url), data)
                 self._pending.add(self._path(url))
+            elif self._renames:
+                self._put_and_rename(folder, self._path(url), data)
+            else:
+                self._fs.pipe_file(self._path(url), data)
         except OSError as error:
-            if self._fs.exists(working):
-                self._fs.rm_file(working)
             raise BadInput(
                 "an image could not be written", got=error.strerror or type(error).__name__,
                 next="free space in the image folder and repeat the step",
             ) from error  # fmt: skip
+
+    def _put_and_rename(self, folder: str, path: str, data: bytes) -> None:
+        working = f"{folder}/.{uuid.uuid4().hex}.part"
+        try:
+            self._fs.pipe_file(working, data)
+            self._fs.mv(working, path)
+        except OSError:
+            if self._fs.exists(working):
+                self._fs.rm_file(working)
+            raise
+
+
+def _put_whole(folder: str, path: str, data: bytes) -> None:
+    """`data` under `path`, whole or not at all: written without a name, where the disk can do that, then named.
+
+    A file without a name leaves nothing behind in a crash, and its folder is changed once, not twice. A file that
+    stands under the name already (another size, so damaged) is replaced.
+    """
+    working = f"{folder}/.{uuid.uuid4().hex}.part"
+    handle, named = _new_file(folder, working)
+    try:
+        with open(handle, "wb", buffering=0) as file:
+            _write_all(file, data)
+            if not named:
+                if _link(handle, path):
+                    return
+                _link(handle, working)
+        os.replace(working, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(working)
+        raise
+
+
+def _new_file(folder: str, working: str) -> tuple[int, bool]:
+    """An open new file in `folder`, and whether it has the name `working` (where the disk knows no nameless files)."""
+    with suppress(OSError, AttributeError):
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o644), False
+    return os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), True
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _link(handle: int, path: str) -> bool:
+    """Give an open file without a name one; False where the name is taken."""
+    try:
+        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)  # with a descriptor it follows /proc's link
+    except FileExistsError:
+        return False
+    return True
 
 
 def digest_in(url: str) -> str:
