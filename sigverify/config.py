@@ -171,6 +171,7 @@ class Thresholds:
     calibration_slope: float = 1.0  # logit P(genuine) = slope * score + intercept, equal priors
     calibration_intercept: float = 0.0
     measured: bool = True  # False: interpolated between numbers of references that were measured
+    random_below: float | None = added(None)  # a forgery that scores less is rather a random than a skilled one
 
 
 @dataclass(frozen=True)

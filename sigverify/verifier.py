@@ -40,8 +40,8 @@ from sigverify.bundle import (
 )
 from sigverify.config import VerifierSettings, digest, from_dict, to_dict
 from sigverify.errors import BadInput, Mismatch
-from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template
-from sigverify.scoring.operating_point import decide, probability, thresholds_for
+from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template, TrialKind
+from sigverify.scoring.operating_point import decide, kind_if_forged, probability, thresholds_for
 from sigverify.scoring.scorer import Scorer
 from sigverify.trained_on import TrainedOn
 
@@ -60,6 +60,7 @@ class Verification:
     references: tuple[Preparation, ...]
     provisional: bool  # the operating point was not chosen on the bank's own signatures
     verifier_version: str
+    if_forged: TrialKind | None = None  # the kind of forgery the score resembles more; None: not known
 
 
 class Verifier:
@@ -259,7 +260,9 @@ class Verifier:
         decision = self._verify_prepared(asked, usable)
         k, score = decision.n_references, decision.score
         chance = None if score is None else probability(self.settings.operating_point, score, k)
-        return Verification(decision, chance, asked, prepared, self.settings.operating_point.provisional, self.version)
+        kind = None if score is None else kind_if_forged(self.settings.operating_point, score, k)
+        provisional = self.settings.operating_point.provisional
+        return Verification(decision, chance, asked, prepared, provisional, self.version, kind)
 
     def _verify_prepared(self, query: Preparation, usable: Sequence[tuple[int, Preparation]]) -> Decision:
         from sigverify.scans.fingerprint import NEAR_COPY, similarity

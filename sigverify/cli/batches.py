@@ -160,19 +160,26 @@ def verify_one(
     more: Annotated[list[Path] | None, typer.Argument(help="Further references.")] = None,
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write a picture of what speaks for and against (PNG, SVG or PDF).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare one query with 1-10 references. Exit code 0 accept, 10 anything else.
 
-    Example: sigverify verify-one query.png --references a.png b.png c.png
+    Example: sigverify verify-one query.png --references a.png b.png c.png --picture why.png
     """
+    from sigverify.explanation import save_picture
     from sigverify.registry import open_verifier
 
     scans = [*references, *(more or [])]
     missing = [p.name for p in (query, *scans) if not p.is_file()]
     if missing:
         raise NotFound("no such scan", got=", ".join(missing), next="check the paths")
-    answer = open_verifier(verifier, tracking).verify_one(query, scans)
+    chosen = open_verifier(verifier, tracking)
+    answer = chosen.verify_one(query, scans)
+    if picture is not None and answer.query.image is not None:
+        save_picture(chosen, answer, picture)
     emit(_as_json(answer), as_json, _as_text(answer))
     raise typer.Exit(0 if answer.decision.outcome is Outcome.ACCEPT else NOT_ACCEPTED)
 
@@ -187,6 +194,7 @@ def _as_json(answer: Verification) -> dict[str, Any]:
         "accept_threshold": d.accept_threshold,
         "reject_threshold": d.reject_threshold,
         "probability": answer.probability,
+        "if_forged": answer.if_forged,
         "reference_scores": d.reference_scores,
         "references": [{"used": p.image is not None, "failure": p.failure} for p in answer.references],
         "n_references": d.n_references,
@@ -204,6 +212,8 @@ def _as_text(answer: Verification) -> str:
         lines.append(
             f"calibrated probability of genuine {answer.probability:.3f}; similarity with each reference: {each}"
         )
+    if answer.if_forged is not None:
+        lines.append(f"were it forged, it would rather be a {answer.if_forged.value.replace('_', ' ')}")
     lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
     mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

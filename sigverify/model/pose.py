@@ -9,8 +9,11 @@ and feature extraction techniques", Pattern Recognition 2004.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from sigverify.records import Image
 
 SPREAD_ACROSS, SPREAD_DOWN = 0.24, 0.21  # sd of the ink after normalisation, of the canvas's width and height
 _LEAST_SPREAD_PX = 2.0  # a dot is not blown up to a signature
@@ -39,6 +42,13 @@ def posed(images: Tensor, stretch: float) -> Tensor:
     across = across.masked_fill(empty, (width - 1) / 2)
     down = down.masked_fill(empty, (height - 1) / 2)
     return (_sampling(y, tall, down) @ ink @ _sampling(x, wide, across).transpose(1, 2)).unsqueeze(1)
+
+
+def posed_images(images: Image, stretch: float) -> Image:
+    """As `posed`, for prepared images (n, h, w) uint8."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float()
+    found: Image = posed(pixels, stretch).squeeze(1).round().clamp(0, 255).to(torch.uint8).numpy()
+    return found
 
 
 def _sampling(place: Tensor, scale: Tensor, centre: Tensor) -> Tensor:

@@ -19,7 +19,15 @@ from sigverify.scoring.calibration import logistic
 from sigverify.scoring.scored_trials import ScoredTrials
 from sigverify.scoring.thresholds import choose_thresholds
 
-__all__ = ["MAX_REFERENCES", "ScoredTrials", "choose_operating_point", "decide", "probability", "thresholds_for"]
+__all__ = [
+    "MAX_REFERENCES",
+    "ScoredTrials",
+    "choose_operating_point",
+    "decide",
+    "kind_if_forged",
+    "probability",
+    "thresholds_for",
+]
 
 MAX_REFERENCES = 10
 
@@ -77,6 +85,14 @@ def probability(point: OperatingPoint, score: float, n_references: int) -> float
     return logistic(limits.calibration_slope * score + limits.calibration_intercept)
 
 
+def kind_if_forged(point: OperatingPoint, score: float, n_references: int) -> TrialKind | None:
+    """Which kind of forgery a score resembles more, were it one; None where the operating point does not know."""
+    limit = thresholds_for(point, n_references).random_below
+    if limit is None:
+        return None
+    return TrialKind.RANDOM_FORGERY if score < limit else TrialKind.SKILLED_FORGERY
+
+
 def _usable_numbers(trials: ScoredTrials, policy: Policy) -> list[int]:
     """Numbers of references with enough writers; TooFewWriters where there is none."""
     numbers = [int(k) for k in np.unique(trials.n_references) if 1 <= k <= MAX_REFERENCES]
@@ -119,9 +135,12 @@ def _interpolate(measured: Sequence[Thresholds], k: int) -> Thresholds:
     if k in known:
         return known[k]
     numbers = sorted(known)
-    names = [n for n in Thresholds.__dataclass_fields__ if n not in ("n_references", "measured")]
+    names = [n for n in Thresholds.__dataclass_fields__ if n not in ("n_references", "measured", "random_below")]
+    if all(t.random_below is not None for t in known.values()):
+        names.append("random_below")
     values = {n: float(np.interp(k, numbers, [getattr(known[j], n) for j in numbers])) for n in names}
-    return replace(known[numbers[0]], n_references=k, measured=False, **values)
+    base = replace(known[numbers[0]], random_below=None)
+    return replace(base, n_references=k, measured=False, **values)
 
 
 def _warnings(trials: ScoredTrials, policy: Policy, numbers: Sequence[int]) -> list[str]:

@@ -63,7 +63,21 @@ def choose_thresholds(
         frr_auto=float(np.mean(genuine < reject)),
         calibration_slope=calibration.slope if calibration else 0.0,
         calibration_intercept=calibration.intercept if calibration else 0.0,
+        random_below=between(random, skilled),
     )
+
+
+def between(low: Scores, high: Scores) -> float | None:
+    """Where two kinds of scores part: as large a share of `low` at or above it as of `high` below; None for one kind.
+
+    None also where `low` is not the lower one in these data: the score then does not tell the two apart.
+    """
+    if not len(low) or not len(high) or np.median(low) >= np.median(high):
+        return None
+    limits = np.unique(np.concatenate([low, high]))
+    above = 1 - np.searchsorted(np.sort(low), limits) / len(low)
+    below = np.searchsorted(np.sort(high), limits) / len(high)
+    return float(limits[np.argmin(np.abs(above - below))])
 
 
 def share_accepted(scores: Scores, accept: float) -> float:

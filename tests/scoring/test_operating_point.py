@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,11 @@ from sigverify.scoring.operating_point import (
     ScoredTrials,
     choose_operating_point,
     decide,
+    kind_if_forged,
     probability,
     thresholds_for,
 )
-from sigverify.scoring.thresholds import accept_threshold, choose_thresholds, just_above, reject_threshold
+from sigverify.scoring.thresholds import accept_threshold, between, choose_thresholds, just_above, reject_threshold
 
 POLICY = Policy(max_far_skilled=0.02, max_far_random=0.01, max_frr_auto=0.05)
 KINDS = (("genuine", 4.0), ("skilled_forgery", 1.5), ("random_forgery", 0.0))
@@ -180,3 +183,23 @@ def test_bad_input_is_named():
         ScoredTrials(np.ones(2), np.array(["genuine"]), np.array(["a", "b"]), np.ones(2))
     with pytest.raises(BadInput, match="unknown kind"):
         ScoredTrials(np.ones(1), np.array(["forged"]), np.array(["a"]), np.ones(1))
+
+
+def test_random_and_skilled_forgeries_part_where_equal_shares_are_mistaken():
+    rng = np.random.default_rng(2)
+    low, high = rng.normal(0, 1, 4000), rng.normal(2, 1, 4000)
+    limit = between(low, high)
+    assert limit == pytest.approx(1.0, abs=0.1)
+    assert np.mean(low >= limit) == pytest.approx(np.mean(high < limit), abs=1e-3)
+    assert between(high, low) is None and between(low, high[:0]) is None
+
+
+def test_what_a_forgery_resembles_is_said_only_where_it_was_measured():
+    point = choose_operating_point(trials(), Policy(), "test")
+    for k in (1, 2, 3, 10):
+        limit = thresholds_for(point, k).random_below
+        assert limit is not None
+        assert kind_if_forged(point, limit - 0.01, k) is TrialKind.RANDOM_FORGERY
+        assert kind_if_forged(point, limit, k) is TrialKind.SKILLED_FORGERY
+    bare = OperatingPoint(point.policy, tuple(replace(t, random_below=None) for t in point.thresholds))
+    assert kind_if_forged(bare, 0.0, 3) is None

@@ -1,0 +1,130 @@
+"""A verification a reviewer can look at: query and references side by side, with what speaks for and against in place.
+
+The colours are the score itself, cell by cell (scoring.evidence): no second model explains the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigverify.errors import BadInput
+from sigverify.records import Floats, Image
+from sigverify.scoring.evidence import Evidence, evidence
+from sigverify.verifier import Verification, Verifier
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FOR, AGAINST, INK = "#0072B2", "#D55E00", "#222222"  # Okabe and Ito: told apart by every common kind of colour vision
+STRONGEST = 0.01  # share of the whole overlap in one cell that is shown in full colour
+ENDINGS = (".png", ".svg", ".pdf")
+SHOWN = 6  # references in the picture, the nearest first
+
+
+def explain(verifier: Verifier, answer: Verification) -> Evidence | None:
+    """What each cell says for and against; None where the query yields no signature or cells are not compared."""
+    encoder = verifier.settings.encoder
+    if answer.query.image is None or encoder.similarity != "overlap":
+        return None
+    rows = verifier.embed([answer.query.image, *_usable(answer)])
+    shape = (encoder.grid_rows, encoder.grid_columns)
+    return evidence(rows[0], rows[1:], shape, verifier.settings.scoring)
+
+
+def save_picture(verifier: Verifier, answer: Verification, path: Path) -> Path:
+    """Write the picture of a verification (PNG, or what the ending says) and return its path.
+
+    Raises BadInput where the query yields no signature (there is nothing to look at), and for an unknown file ending.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise BadInput("no such kind of picture", got=path.suffix or path.name, expected=", ".join(ENDINGS))
+    if answer.query.image is None:
+        raise BadInput("the query yields no signature to show", got=str(answer.query.failure), next="scan it again")
+    figure = _figure(verifier, answer, explain(verifier, answer))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, facecolor="white")
+    return path
+
+
+def _figure(verifier: Verifier, answer: Verification, found: Evidence | None) -> Figure:
+    from matplotlib.figure import Figure
+
+    images = _as_compared(verifier, [answer.query.image, *_usable(answer)])
+    scores = answer.decision.reference_scores
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])[:SHOWN]
+    columns = 2 + max(1, -(-(len(order) - 1) // 2)) if len(order) > 1 else 2
+    figure = Figure(figsize=(3.3 * columns, 4.4), layout="constrained")
+    grid = figure.add_gridspec(2, columns, width_ratios=[1.6, 1.6, *[1.0] * (columns - 2)])
+    names = answer.decision.reference_ids
+    _panel(figure.add_subplot(grid[:, 0]), images[0], found.query if found else None, "query")
+    nearest = order[0]
+    title = f"nearest reference ({names[nearest]}), {scores[nearest]:.3f}"
+    _panel(figure.add_subplot(grid[:, 1]), images[1 + nearest], found.reference if found else None, title)
+    for place, index in enumerate(order[1:]):
+        axes = figure.add_subplot(grid[place % 2, 2 + place // 2])
+        _panel(axes, images[1 + index], None, f"reference {names[index]}, {scores[index]:.3f}")
+    figure.suptitle(_headline(answer), x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
+    if found is not None:
+        figure.supxlabel(_legend(found), fontsize=9, color=INK)
+    return figure
+
+
+def _panel(axes: Any, image: Image, cells: Floats | None, title: str) -> None:
+    """One signature, dark ink on white, cells above and below 0 tinted."""
+    height, width = image.shape
+    if cells is not None:
+        axes.imshow(_tint(cells), extent=(0, width, height, 0), interpolation="bicubic")
+    ink = np.zeros((height, width, 4))
+    ink[..., 3] = image / 255.0
+    axes.imshow(ink, extent=(0, width, height, 0))
+    axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
+    axes.set_title(title, fontsize=9, loc="left", color=INK)
+    for side in axes.spines.values():
+        side.set_color("#bbbbbb")
+
+
+def _tint(cells: Floats) -> Floats:
+    """(rows, columns) evidence to RGBA: blue for, vermilion against, the stronger the less transparent."""
+    from matplotlib.colors import to_rgb
+
+    colour = np.where((cells >= 0)[..., None], to_rgb(FOR), to_rgb(AGAINST))
+    strength = np.clip(np.abs(cells) / STRONGEST, 0, 1)[..., None] * 0.75
+    return np.concatenate([colour, strength], axis=2)
+
+
+def _headline(answer: Verification) -> str:
+    decision = answer.decision
+    words = f"{decision.outcome.value.replace('_', ' ')}: {decision.reason.value.replace('_', ' ')}"
+    if decision.score is None:
+        return words
+    limits = f"accept at {decision.accept_threshold:.3f}, reject below {decision.reject_threshold:.3f}"
+    chance = "" if answer.probability is None else f"   P(genuine) {answer.probability:.2f}"
+    return f"{words}\nscore {decision.score:.3f} ({limits}){chance}"
+
+
+def _legend(found: Evidence) -> str:
+    total = abs(found.total)
+    more = "more" if found.total >= 0 else "less"
+    return (
+        f"blue speaks for, orange against; together the query has {total:.3f} {more} in common with the references "
+        "than they have with one another"
+    )
+
+
+def _usable(answer: Verification) -> list[Image]:
+    return [p.image for p in answer.references if p.image is not None]
+
+
+def _as_compared(verifier: Verifier, images: Sequence[Image | None]) -> Image:
+    """The images as the cells see them: in the pose that the encoder gives them."""
+    stacked = np.stack([image for image in images if image is not None])
+    stretch = verifier.settings.encoder.pose_stretch
+    if stretch < 0:
+        return stacked
+    from sigverify.model.pose import posed_images
+
+    return posed_images(stacked, stretch)

@@ -1,0 +1,66 @@
+"""What each place of a signature says for and against it: a score of cells taken apart again, exactly.
+
+Overlap is a sum over cells, so a score beside the own references is one as well: what query and references have in
+common in a cell, less what the references have in common there among themselves. Nothing is estimated or sampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sigverify.config import ScoringSettings
+from sigverify.errors import BadInput
+from sigverify.records import Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Cells (rows, columns); above 0 speaks for the query, below against. Both tables have the same sum."""
+
+    query: Floats  # below 0: the query has here what the references lack, more than they lack of one another
+    reference: Floats  # below 0: the references have here what the query lacks
+    nearest: int  # the reference that resembles the query most, from 0
+
+    @property
+    def total(self) -> float:
+        """How much more the query resembles the references than they one another (negative: less)."""
+        return float(self.reference.sum())
+
+
+def evidence(query: Floats, references: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Evidence:
+    """Embeddings of cells `query` (d,) and `references` (k, d), each with a sum of one, in a grid of `shape`.
+
+    With one reference, what references have in common is `settings.own_expected` of each cell, as in the score.
+    Raises BadInput where d is no multiple of the cells or there are no references.
+    """
+    cells = shape[0] * shape[1]
+    if len(references) == 0 or query.shape[0] % cells or references.shape[1:] != query.shape:
+        raise BadInput(
+            "evidence needs embeddings of cells", got=(query.shape, references.shape), expected=f"n x {cells}"
+        )
+    common = _by_cell(np.minimum(references, query), shape)  # (k, rows, columns)
+    totals = common.sum(axis=(1, 2))
+    nearest = int(totals.argmax())
+    agreement = (common.mean(axis=0) + common[nearest]) / 2  # as the mean_max fusion weighs them
+    amount = _by_cell(references, shape)
+    expected = _expected(references, amount.mean(axis=0), shape, settings)
+    own, whole = _by_cell(query[None], shape)[0], (amount.mean(axis=0) + amount[nearest]) / 2
+    lacking = agreement - expected
+    beyond = lacking + (whole - own)  # the same, seen from the query: its surplus counts where it stands
+    return Evidence(beyond, lacking, nearest)
+
+
+def _expected(references: Floats, amount: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Floats:
+    """What two references have in common in each cell (rows, columns), drawn towards what is expected of anybody."""
+    one, other = np.triu_indices(len(references), 1)
+    between = _by_cell(np.minimum(references[one], references[other]), shape).sum(axis=0)
+    prior = settings.own_pairs * settings.own_expected * amount
+    return np.asarray((between + prior) / (len(one) + settings.own_pairs), np.float32)
+
+
+def _by_cell(values: Floats, shape: tuple[int, int]) -> Floats:
+    """(n, d) -> (n, rows, columns): the sum over what is kept of each cell."""
+    layers = values.shape[1] // (shape[0] * shape[1])
+    return np.asarray(values.reshape(len(values), layers, *shape).sum(axis=1), np.float32)
