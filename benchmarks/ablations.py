@@ -4,9 +4,10 @@ Example, with catalogues of BHSig260 in runs/bengali and runs/hindi::
 
     .venv/bin/python benchmarks/ablations.py --dev runs/bengali runs/hindi --steps 200 --out runs/ablations
 
-Trains every variant of ``--variants`` (benchmarks/ablations.json: {name: changes to the training settings}) from
-random weights on synthetic signatures drawn once, and measures it on *training-part* writers of the catalogues, which
-it never saw: choices look at nobody else. Skilled and random EER in per cent at 1 and 5 references, no cohort.
+Trains every variant of ``--variants`` (benchmarks/ablations.json: {name: changes to the training settings, and to
+"scoring"}) from random weights on synthetic signatures drawn once, and measures it on *training-part* writers of the
+catalogues, which it never saw: choices look at nobody else. A variant with ``"shipped": true`` trains nothing: it is
+the shipped verifier with other encoder or scoring settings. Skilled and random EER in per cent at 1 and 5 references.
 Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sigverify.config import TrainingSettings
+    from sigverify.config import TrainingSettings, VerifierSettings
     from sigverify.model.batches import SignatureSet
     from sigverify.storage.store import Store
 
@@ -52,33 +53,58 @@ def main() -> None:
 def figures(args: argparse.Namespace, name: str, changes: dict[str, Any]) -> dict[str, Any]:
     """Of one variant; kept in ``out/NAME/figures.json`` with everything they depend on."""
     from sigverify.config import digest
-    from sigverify.model.training import train
     from sigverify.storage.store import Store
+    from sigverify.verifier import Verifier
 
-    key = digest({"changes": changes, "writers": args.writers, "steps": args.steps, "seed": args.seed})
+    about_run = {"writers": args.writers, "steps": args.steps, "seed": args.seed}
+    key = digest({"changes": changes, **({"of": Verifier.load().version} if changes.get("shipped") else about_run)})
     place = args.out / f"{name.replace(' ', '-')}-{key}"
     kept = place / "figures.json"
     if kept.exists():
         held: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return held
-    settings = settings_of(changes, args.steps, args.seed)
-    data = drawn(args, settings)
-    result = train(data, settings, place, resume=True)
-    found: dict[str, Any] = {"seconds": round(result.seconds), "steps": result.steps}
+    about, weights, found = verifier_of(args, changes, place)
     for folder in args.dev:
-        found |= measured(Store.open(folder), result.weights, settings, args.dev_writers, args.workers)
+        found |= measured(Store.open(folder), about, weights, args.dev_writers, args.workers)
+    place.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return found
 
 
+def verifier_of(
+    args: argparse.Namespace, changes: dict[str, Any], place: Path
+) -> tuple[VerifierSettings, Path, dict[str, Any]]:
+    """Settings and weights of a variant, and what training it took."""
+    from sigverify.config import VerifierSettings, from_dict, to_dict
+    from sigverify.model.training import train
+    from sigverify.pretraining import SCORING
+    from sigverify.verifier import DEFAULT_FOLDER, WEIGHTS, Verifier
+
+    if changes.get("shipped"):
+        held = merged(to_dict(Verifier.load().settings), {k: v for k, v in changes.items() if k != "shipped"})
+        return from_dict(VerifierSettings, held), DEFAULT_FOLDER / WEIGHTS, {"seconds": 0, "steps": 0}
+    scoring = merged(to_dict(SCORING), changes.get("scoring", {}))
+    settings = settings_of({k: v for k, v in changes.items() if k != "scoring"}, args.steps, args.seed)
+    result = train(drawn(args, settings), settings, place, resume=True)
+    made = {"preprocessing": to_dict(settings.preprocessing), "encoder": to_dict(settings.encoder), "scoring": scoring}
+    about = from_dict(VerifierSettings, made)
+    return about, result.weights, {"seconds": round(result.seconds), "steps": result.steps}
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `changes`, tables merged key by key."""
+    found = dict(values)
+    for name, value in changes.items():
+        found[name] = {**found.get(name, {}), **value} if isinstance(value, dict) else value
+    return found
+
+
 def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSettings:
-    """benchmarks/default_training.json with `changes`, tables merged key by key."""
+    """benchmarks/default_training.json with `changes`."""
     from sigverify.config import TrainingSettings, from_dict
 
-    values = json.loads((HERE / "default_training.json").read_text(encoding="utf-8"))
-    for name, value in changes.items():
-        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
-    chosen = from_dict(TrainingSettings, values)
+    shipped = json.loads((HERE / "default_training.json").read_text(encoding="utf-8"))
+    chosen = from_dict(TrainingSettings, merged(shipped, changes))
     return replace(chosen, steps=steps, seed=seed, ema_decay=min(chosen.ema_decay, 0.99))
 
 
@@ -94,9 +120,8 @@ def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
     return synthetic_set(args.out / "drawn", settings.preprocessing, plan, args.workers, say)
 
 
-def measured(store: Store, weights: Path, settings: TrainingSettings, n: int, workers: int) -> dict[str, Any]:
+def measured(store: Store, about: VerifierSettings, weights: Path, n: int, workers: int) -> dict[str, Any]:
     """{"SET, k references": [skilled EER, random EER]} on the first `n` training writers, in per cent."""
-    from sigverify.config import ScoringSettings, VerifierSettings
     from sigverify.evaluation.drawing import near_pairs
     from sigverify.evaluation.embedded import embed_signatures
     from sigverify.evaluation.metrics import eer
@@ -106,9 +131,6 @@ def measured(store: Store, weights: Path, settings: TrainingSettings, n: int, wo
     from sigverify.records import Part, TrialKind
     from sigverify.verifier import Verifier
 
-    about = VerifierSettings(
-        preprocessing=settings.preprocessing, encoder=settings.encoder, scoring=ScoringSettings(normalisation="none")
-    )
     verifier = Verifier(about, weights)
     rows = store.signatures()
     writers = writers_in_part(sorted(rows["writer_id"].unique()), Part.TRAIN)[:n]

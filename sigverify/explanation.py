@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOR, AGAINST, INK = "#0072B2", "#D55E00", "#222222"  # Okabe and Ito: told apart by every common kind of colour vision
-STRONGEST = 0.01  # share of the whole overlap in one cell that is shown in full colour
+STRONGEST = 0.006  # share of the whole overlap in one cell that is shown in full colour
 ENDINGS = (".png", ".svg", ".pdf")
 SHOWN = 6  # references in the picture, the nearest first
 
@@ -57,7 +57,7 @@ def _figure(verifier: Verifier, answer: Verification, found: Evidence | None) ->
     scores = answer.decision.reference_scores
     order = sorted(range(len(scores)), key=lambda i: -scores[i])[:SHOWN]
     columns = 2 + max(1, -(-(len(order) - 1) // 2)) if len(order) > 1 else 2
-    figure = Figure(figsize=(3.3 * columns, 4.4), layout="constrained")
+    figure = Figure(figsize=(3.3 * columns, 3.9), layout="constrained")
     grid = figure.add_gridspec(2, columns, width_ratios=[1.6, 1.6, *[1.0] * (columns - 2)])
     names = answer.decision.reference_ids
     _panel(figure.add_subplot(grid[:, 0]), images[0], found.query if found else None, "query")
