@@ -22,7 +22,7 @@ from sigverify.evaluation.metrics import Scores, eer_rate
 from sigverify.evaluation.network_input import NUISANCES, SHAPES
 from sigverify.evaluation.nuisance import SMALLEST_EER, Probe, nuisance_probe
 from sigverify.evaluation.nuisance_references import nuisance_reference_control
-from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, proof_in_words, raw_findings
+from sigverify.evaluation.raw_scan_proof import Expected, RawFinding, expected_of, proof_in_words, proven
 from sigverify.evaluation.reference_free import reference_free_control
 from sigverify.evaluation.scoring_trials import largest_up_to, rows_of, written
 from sigverify.evaluation.stress import stress_control
@@ -89,7 +89,8 @@ def run_controls(
     point: OperatingPoint = verifier.settings.operating_point
     accept = thresholds_for(point, k).accept if point.thresholds else None
     most, seed = point.policy.max_far_random, asked.seed
-    raw = raw_findings(embedded, expected_of(embedded) if asked.expected_raw is None else asked.expected_raw, seed)
+    expected = expected_of(embedded) if asked.expected_raw is None else asked.expected_raw
+    raw = proven(store, verifier, embedded, expected, seed, asked.workers)
     redrawn, stress = (did_not_run(name, ASK_FOR_ALL) for name in ("stroke_redrawn", "stress"))
     if asked.level == "all":
         vectors = redrawn_embeddings(store, verifier, embedded, seed, asked.workers, say)
@@ -220,7 +221,10 @@ def _probe_numbers(probe: Probe, shape: Probe | None) -> dict[str, Any]:
 
 
 def _raw_numbers(raw: tuple[RawFinding, ...]) -> dict[str, Any]:
-    both = {" and ".join(f.numbers): {"known": 100 * f.expected, "found": round(100 * f.found, 2)} for f in raw}
+    both = {
+        " and ".join(f.numbers): {"known": 100 * f.expected, "found": round(100 * f.found, 2), "writers": f.writers}
+        for f in raw
+    }
     return {"proof": proof_in_words(raw)} | ({"known_of_raw_scans": both} if raw else {})
 
 

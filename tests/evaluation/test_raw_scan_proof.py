@@ -11,7 +11,8 @@ import pytest
 from sigverify.evaluation.control import GATING, Control, all_gating_ran, did_not_run, verdict
 from sigverify.evaluation.controls import nuisance_control
 from sigverify.evaluation.intervals import Interval
-from sigverify.evaluation.raw_scan_proof import GEOMETRY, KNOWN, RawFinding, expected_of, raw_findings
+from sigverify.evaluation.raw_scan_proof import GEOMETRY, KNOWN, RawFinding, expected_of, proven, raw_findings
+from sigverify.records import Preparation
 from tests.evaluation.planted import system
 
 
@@ -86,3 +87,48 @@ def test_a_gating_control_that_did_not_run_lowers_the_verdict_and_says_why(name)
 def test_stress_that_nobody_asked_for_lowers_nothing():
     sound = [Control(name, "valid") for name in GATING]
     assert verdict([*sound, did_not_run("stress", "ask"), did_not_run("stroke_redrawn", "ask")]) == "valid"
+
+
+class Catalogue:
+    """A store of the planted system's rows, each image its own row number."""
+
+    def __init__(self, signatures: pd.DataFrame) -> None:
+        self.rows = signatures.assign(image_url=[str(i) for i in range(len(signatures))], duplicate_of=None)
+
+    def signatures(self) -> pd.DataFrame:
+        return self.rows
+
+    def read_image(self, url: str) -> bytes:
+        return url.encode()
+
+
+class Preparing:
+    """A verifier whose scans show what `table` says; the last one yields no signature."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table, self.asked = table, 0
+
+    def prepare_many(self, scans, workers=0):
+        self.asked += len(scans)
+        rows = [self.table.iloc[int(scan)].to_dict() for scan in scans]
+        usable = [np.zeros((2, 2), np.uint8)] * (len(rows) - 1) + [None]
+        return [Preparation(image, measures=row) for image, row in zip(usable, rows, strict=True)]
+
+
+def test_a_probe_that_misses_on_a_part_may_look_at_the_whole_set():
+    whole = scans(cue=4.0)
+    part = scans(cue=0.0)
+    few = part.signatures.writer_id.isin(sorted(part.signatures.writer_id.unique())[:12]).to_numpy()
+    part = replace(
+        part, signatures=part.signatures[few].reset_index(drop=True), scan=part.scan[few].reset_index(drop=True)
+    )
+    store, verifier = Catalogue(whole.signatures), Preparing(whole.scan)
+    expected = {("paper_level",): 0.02}
+    assert raw_findings(part, expected)[0].missed
+    found = proven(store, verifier, part, expected)
+    assert not found[0].missed and found[0].writers == whole.signatures.writer_id.nunique()
+    assert verifier.asked == len(whole.signatures)
+    blind = proven(store, Preparing(scans(0.0).scan), part, expected)
+    assert blind[0].missed  # the whole set is no excuse
+    seeing = Preparing(whole.scan)
+    assert proven(store, seeing, whole, expected) == raw_findings(whole, expected) and seeing.asked == 0
