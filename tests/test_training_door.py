@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,8 @@ from sigverify.config import EncoderSettings, PreprocessingSettings, TrainingSet
 from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound, TooFewWriters
 from sigverify.pretraining import SyntheticPlan, pretrain
 from sigverify.records import Part
-from sigverify.retraining import retrain
-from sigverify.verifier import WEIGHTS
+from sigverify.retraining import fine_tuning, retrain
+from sigverify.verifier import WEIGHTS, Verifier
 from tests.measurement.synthetic_set import catalogue, names_of
 
 
@@ -53,3 +54,14 @@ def test_training_does_not_start_from_weights_of_the_other_lane_nor_from_nobody(
         pretrain(tmp_path / "o", settings, SyntheticPlan(), initial=clean / WEIGHTS)
     with pytest.raises(TooFewWriters, match="got 0"):  # an empty list is nobody, not everybody
         retrain(store, tmp_path / "o", settings, train_writers=[])
+
+
+def test_fine_tuning_keeps_margins_in_the_range_of_the_similarity():
+    shipped = Verifier.load()
+    settings = fine_tuning(shipped)
+    assert settings.encoder == shipped.settings.encoder and settings.preprocessing == shipped.settings.preprocessing
+    plain = fine_tuning(
+        shipped.with_settings(encoder=replace(shipped.settings.encoder, similarity="cosine", directions=0))
+    )
+    assert settings.mining.margin == plain.mining.margin / 2  # overlaps lie in 0 to 1, cosines in -1 to 1
+    assert settings.identity_temperature == plain.identity_temperature / 2

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 
 import pytest
 
@@ -77,3 +79,18 @@ def test_flush_forgets_what_is_on_the_disk(tmp_path, n):
     images.flush()
     assert not images._pending
     images.flush()
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_disk_without_nameless_files_keeps_images_whole_too(tmp_path, monkeypatch, nameless):
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE")
+    images = Images(str(tmp_path))
+    data = os.urandom(300_000)
+    url = images.write(data, ".png")
+    assert images.read(url) == data
+    (tmp_path / url).write_bytes(data[:1000])  # cut short
+    assert Images(str(tmp_path)).write(data, ".png") == url
+    assert images.read(url) == data
+    assert [p.name for p in (tmp_path / url[:2]).iterdir()] == [url[3:]]
+    assert stat.S_IMODE((tmp_path / url).stat().st_mode) & 0o600 == 0o600
