@@ -89,9 +89,9 @@ def judge_rows(manifest: Manifest, contract: Contract) -> list[Row]:
         why = (Reason.AMOUNT_UNREADABLE if unreadable else Reason.CONTRACT, column, text)
         faults.setdefault(number, []).append(why)
     numbers = manifest.rows.index.tolist()
-    records = manifest.rows.to_dict("records")
+    records: list[dict[str, str]] = manifest.rows.to_dict("records")  # type: ignore[assignment]  # a manifest is text
     return [
-        Row(number, {str(k): str(v) for k, v in cells.items()}, tuple(faults.get(number, ())))
+        Row(number, cells, tuple(faults.get(number, ())))
         for number, cells in zip(numbers, records, strict=True)
     ]
 
