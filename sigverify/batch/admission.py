@@ -90,10 +90,7 @@ def judge_rows(manifest: Manifest, contract: Contract) -> list[Row]:
         faults.setdefault(number, []).append(why)
     numbers = manifest.rows.index.tolist()
     records: list[dict[str, str]] = manifest.rows.to_dict("records")  # type: ignore[assignment]  # a manifest is text
-    return [
-        Row(number, cells, tuple(faults.get(number, ())))
-        for number, cells in zip(numbers, records, strict=True)
-    ]
+    return [Row(number, cells, tuple(faults.get(number, ()))) for number, cells in zip(numbers, records, strict=True)]
 
 
 def _suffix(data: bytes, settings: PreprocessingSettings) -> str:
