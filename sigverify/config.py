@@ -67,10 +67,16 @@ class EncoderSettings:
     directions: int = added(0)  # > 0: a second expert in the same cells, stroke directions, nothing learnt
     direction_window_px: float = added(12.0)  # sd of its Gaussian windows
     direction_share: float = added(0.5)  # of the overlap; the rest is the backbone's
+    reference_turns_deg: tuple[float, ...] = added(())  # references are also enrolled turned by these angles
+
+    @property
+    def parts(self) -> int:
+        """Embeddings held of a reference: upright, and one for each turn."""
+        return 1 + len(self.reference_turns_deg)
 
     @property
     def size(self) -> int:
-        """Numbers in an embedding."""
+        """Numbers in an embedding of a query; a reference has `parts` times as many."""
         if self.similarity == "cosine":
             return self.embedding_dim
         return self.grid_rows * self.grid_columns * (self.cell_channels + self.directions)

@@ -30,9 +30,10 @@ def explain(verifier: Verifier, answer: Verification) -> Evidence | None:
     encoder = verifier.settings.encoder
     if answer.query.image is None or encoder.similarity != "overlap":
         return None
-    rows = verifier.embed([answer.query.image, *_usable(answer)])
+    query = verifier.embed([answer.query.image])[0]
+    held = verifier.embed_references(_usable(answer)).reshape(-1, encoder.parts, encoder.size)
     shape = (encoder.grid_rows, encoder.grid_columns)
-    return evidence(rows[0], rows[1:], shape, verifier.settings.scoring)
+    return evidence(query, held, shape, verifier.settings.scoring)
 
 
 def save_picture(verifier: Verifier, answer: Verification, path: Path) -> Path:

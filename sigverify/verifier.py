@@ -87,7 +87,9 @@ class Verifier:
         parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
         self.encoder_id = digest({"weights": self.weights_sha256, **parts})
         self.version = f"{settings.name}-{digest(self._identity(), 8)}"
-        self.scorer = Scorer(settings.scoring, self.cohort, settings.encoder.similarity)
+        self.scorer = Scorer(
+            settings.scoring, self.cohort, settings.encoder.similarity, settings.encoder.parts, settings.encoder.size
+        )
 
     # ---- bundle ----------------------------------------------------------------------------------------------------
 
@@ -193,13 +195,25 @@ class Verifier:
         return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
 
     def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
-        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32."""
+        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, as queries."""
+        return self._embed(images, batch_size, references=False)
+
+    def embed_references(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
+        """As `embed`, with what is held of references: (n, parts * d), upright, then each turn of the settings."""
+        return self._embed(images, batch_size, references=True)
+
+    @property
+    def parts(self) -> int:
+        """Embeddings held of a reference."""
+        return self.settings.encoder.parts
+
+    def _embed(self, images: Image | Sequence[Image], batch_size: int, references: bool) -> Floats:
         if len(images) == 0:
-            return np.zeros((0, self.settings.encoder.size), np.float32)
+            return np.zeros((0, self.settings.encoder.size * (self.parts if references else 1)), np.float32)
         from sigverify.model.embedding import embed
 
         stacked = images if isinstance(images, np.ndarray) else np.stack(list(images))
-        return embed(self.encoder, stacked, batch_size=batch_size)
+        return embed(self.encoder, stacked, batch_size, references)
 
     def enrol(
         self, writer_id: str, ids: Sequence[str], preparations: Sequence[Preparation], digests: Sequence[str] = ()
@@ -212,7 +226,7 @@ class Verifier:
         images: list[Image] = []
         for _, ids, preparations, _ in writers:
             images += _usable_references(ids, preparations)
-        embedded, made, first = self.embed(images), [], 0
+        embedded, made, first = self.embed_references(images), [], 0
         for writer_id, ids, preparations, digests in writers:
             own = embedded[first : first + len(ids)]
             first += len(ids)

@@ -30,11 +30,12 @@ CELLS = EncoderSettings(
 POINT = OperatingPoint(Policy(), (Thresholds(3, 0.1, -0.1, 0, 0, 0, 0, random_below=-0.05),), "nothing", 0)
 
 
-@pytest.fixture(scope="module")
-def verifier(tmp_path_factory: pytest.TempPathFactory) -> Verifier:
-    weights = save_weights(build_encoder(CELLS), tmp_path_factory.mktemp("v") / "weights.safetensors")
+@pytest.fixture(scope="module", params=[(), (-5.0, 5.0)], ids=["upright", "turned"])
+def verifier(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Verifier:
+    encoder = replace(CELLS, reference_turns_deg=request.param)
+    weights = save_weights(build_encoder(encoder), tmp_path_factory.mktemp("v") / "weights.safetensors")
     scoring = ScoringSettings(normalisation="own", own_share=1.0)
-    return Verifier(VerifierSettings(name="cells", encoder=CELLS, scoring=scoring, operating_point=POINT), weights)
+    return Verifier(VerifierSettings(name="cells", encoder=encoder, scoring=scoring, operating_point=POINT), weights)
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,17 @@ def test_without_ink_or_cells_there_is_nothing_to_explain(
     other = cosine.verify_one(scans[0], scans[1:4])
     assert explain(cosine, other) is None
     assert save_picture(cosine, other, tmp_path / "d.png").stat().st_size > 1000
+
+
+def test_a_query_put_crooked_resembles_references_that_are_held_turned(
+    verifier: Verifier, scans: list[Path], tmp_path: Path
+) -> None:
+    crooked = tmp_path / "crooked.png"
+    Picture.open(scans[0]).rotate(5, Picture.Resampling.BICUBIC, expand=True, fillcolor=255).save(crooked)
+    alike = [verifier.verify_one(query, [scans[0]]).decision.reference_scores[0] for query in (scans[0], crooked)]
+    assert alike[0] == pytest.approx(1.0, abs=1e-3)
+    template = verifier.enrol("w", ["1"], [verifier.prepare(scans[0])])
+    assert template.embeddings.shape == (1, verifier.parts * verifier.settings.encoder.size)
+    query = verifier.embed([p.image for p in [verifier.prepare(crooked)] if p.image is not None])
+    upright = float(np.minimum(template.embeddings[:, : verifier.settings.encoder.size], query).sum())
+    assert alike[1] == pytest.approx(upright, abs=1e-5) if verifier.parts == 1 else alike[1] > upright + 0.02

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from sigverify.config import digest
 from sigverify.errors import BadInput
 from sigverify.evaluation.network_input import describe_input
 from sigverify.evaluation.source_digest import source_digest
-from sigverify.records import Floats
+from sigverify.records import Floats, Image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,12 @@ class Embedded:
     input: pd.DataFrame
     duplicates: int
     failures: dict[str, int]
+    parts: int = 1  # embeddings held of each signature, so that it may be a reference; the first is the query's
+
+    @property
+    def queries(self) -> Floats:
+        """What a query's embedding is: (n, d / parts)."""
+        return self.embeddings[:, : self.embeddings.shape[1] // self.parts]
 
 
 def embed_signatures(
@@ -73,7 +79,14 @@ def embed_signatures(
     )
     failures = {str(k): int(v) for k, v in sorted(Counter(failure[~kept].tolist()).items())}
     rows: pd.DataFrame = distinct[kept].reset_index(drop=True)
-    return Embedded(rows, held["embeddings"], scan, inner, len(signatures) - len(distinct), failures)
+    repeated = len(signatures) - len(distinct)
+    return Embedded(rows, held["embeddings"], scan, inner, repeated, failures, getattr(verifier, "parts", 1))
+
+
+def embed_for_both(verifier: Any, images: Sequence[Image]) -> Floats:
+    """Embeddings of signatures that are queries in some trials and references in others: as references are held."""
+    found: Floats = getattr(verifier, "embed_references", verifier.embed)(images)
+    return found
 
 
 def signatures_digest(signatures: pd.DataFrame) -> str:
@@ -102,7 +115,7 @@ def _compute(store: Store, verifier: Any, rows: pd.DataFrame, workers: int, say:
         say("embedding", before + share / 2)
         images = [p.image for p in prepared if p.image is not None]
         if images:
-            embeddings.append(verifier.embed(images))
+            embeddings.append(embed_for_both(verifier, images))
         described.extend(_described(p) for p in prepared)
         say("embedding", before + share)
     joined = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)

@@ -67,6 +67,6 @@ def _without_references(embedded: Embedded, own: ScoredTrials, seed: int) -> tup
     used = rows["writer_id"].isin(set(own.writer_id.tolist())).to_numpy()
     genuine = (rows["label"] == Label.GENUINE.value).to_numpy()[used]
     writers = rows["writer_id"].to_numpy(str)[used]
-    score, chosen = held_out(np.asarray(embedded.embeddings[used], np.float64), genuine, writers, seed)
+    score, chosen = held_out(np.asarray(embedded.queries[used], np.float64), genuine, writers, seed)
     of = dict(zip(rows["signature_id"].to_numpy(str)[used].tolist(), score.tolist(), strict=True))
     return replace(own, score=np.array([of[query] for query in own.query_id.tolist()])), chosen

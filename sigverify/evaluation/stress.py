@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
-from sigverify.evaluation.embedded import Embedded, Progress
+from sigverify.evaluation.embedded import Embedded, Progress, embed_for_both
 from sigverify.evaluation.paired_eer import paired_eer
 from sigverify.evaluation.scoring_trials import rows_of
 from sigverify.evaluation.stresses import STRESSES, Stress
@@ -85,7 +85,7 @@ def stress_control(
         costs[name] = {"queries_lost": round(100 * lost, 2)}
         if not _both_kinds(plain, usable):
             continue
-        vectors = verifier.embed([p.image for p in prepared if p.image is not None])
+        vectors = embed_for_both(verifier, [p.image for p in prepared if p.image is not None])
         left = Sample(sample.trial[usable], sample.row[usable])
         after = _scored(verifier, trials, embedded, left, vectors)
         found = paired_eer(plain.where(usable), after, resamples=resamples, seed=seed)

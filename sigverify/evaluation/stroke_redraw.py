@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from sigverify.errors import BadInput
 from sigverify.evaluation.control import Control, did_not_run, interval_in_per_cent
-from sigverify.evaluation.embedded import Embedded, Progress
+from sigverify.evaluation.embedded import Embedded, Progress, embed_for_both
 from sigverify.evaluation.network_input import describe_input
 from sigverify.evaluation.paired_eer import paired_eer
 from sigverify.evaluation.scoring_trials import score_trials
@@ -90,7 +90,7 @@ def redrawn_embeddings(
         if len(images) != len(scans):
             raise BadInput("a scan that was prepared before yields no signature now", next="run the benchmark again")
         widths = embedded.input["stroke_width_px"].to_numpy()
-        found.append(verifier.embed(redraw_at_random(images, widths, seed + start)))
+        found.append(embed_for_both(verifier, redraw_at_random(images, widths, seed + start)))
         if say is not None:
             say("controls: strokes re-drawn", min(1.0, (start + CHUNK) / len(rows)))
     return np.concatenate(found)

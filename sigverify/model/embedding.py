@@ -10,8 +10,10 @@ from sigverify.model.encoder import Encoder
 from sigverify.records import Floats, Image
 
 
-def embed(encoder: Encoder, images: Image, batch_size: int = 64) -> Floats:
+def embed(encoder: Encoder, images: Image, batch_size: int = 64, references: bool = False) -> Floats:
     """Prepared images (n, h, w) uint8, ink-positive, to embeddings (n, d) float32, on the encoder's device.
+
+    `references`: what is held of references, (n, parts * d), see Encoder.references.
 
     The encoder runs in evaluation mode and gets its own mode back; an image's embedding does not depend on which
     other images are in the batch. Raises BadInput for another shape or type.
@@ -21,17 +23,19 @@ def embed(encoder: Encoder, images: Image, batch_size: int = 64) -> Floats:
     training = encoder.training
     encoder.eval()
     try:
-        return _embed(encoder, images, batch_size)
+        return _embed(encoder, images, batch_size, references)
     finally:
         encoder.train(training)
 
 
-def _embed(encoder: Encoder, images: Image, batch_size: int) -> Floats:
+def _embed(encoder: Encoder, images: Image, batch_size: int, references: bool) -> Floats:
     device = next(encoder.parameters()).device
-    out = np.empty((len(images), encoder.settings.size), np.float32)
+    out = np.empty((len(images), encoder.settings.size * (encoder.settings.parts if references else 1)), np.float32)
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             chunk = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
             pixels = chunk.unsqueeze(1).float().div_(255).contiguous(memory_format=torch.channels_last)
-            out[start : start + batch_size] = encoder(pixels).float().cpu().numpy()
+            out[start : start + batch_size] = (
+                (encoder.references(pixels) if references else encoder(pixels)).float().cpu().numpy()
+            )
     return out

@@ -23,7 +23,7 @@ from torch.nn import functional
 from sigverify.config import EncoderSettings
 from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound
 from sigverify.model.directions import stroke_directions, windowed
-from sigverify.model.pose import posed
+from sigverify.model.pose import posed, turned
 from sigverify.model.tensors import read_tensors, write_tensors
 
 
@@ -55,6 +55,11 @@ class Encoder(nn.Module):
         seen = of_sum_one(stroke_directions(images, *cells).flatten(1))
         share = settings.direction_share
         return torch.cat([learnt * (1 - share), seen * share], 1)
+
+    def references(self, images: Tensor) -> Tensor:
+        """What is held of references: (n, parts * d), the upright embedding, then one for each turn of the settings."""
+        turns = self.settings.reference_turns_deg
+        return torch.cat([self(images), *(self(turned(images, degrees)) for degrees in turns)], 1)
 
     def taught(self, images: Tensor) -> Tensor:
         """The part of the embedding that training changes, as an embedding of its own."""
@@ -168,6 +173,8 @@ def _check(settings: EncoderSettings) -> None:
         )
     if settings.directions and settings.similarity != "overlap":
         raise BadSettings("stroke directions are compared by overlap", got=settings.similarity, expected="overlap")
+    if settings.reference_turns_deg and settings.similarity != "overlap":
+        raise BadSettings("turned references are compared by overlap", got=settings.similarity, expected="overlap")
     if not 0 <= settings.direction_share <= 1:
         raise BadSettings("direction_share is a share", got=settings.direction_share, expected="0 to 1")
 

@@ -9,9 +9,12 @@ and feature extraction techniques", Pattern Recognition 2004.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sigverify.records import Image
 
@@ -42,6 +45,16 @@ def posed(images: Tensor, stretch: float) -> Tensor:
     across = across.masked_fill(empty, (width - 1) / 2)
     down = down.masked_fill(empty, (height - 1) / 2)
     return (_sampling(y, tall, down) @ ink @ _sampling(x, wide, across).transpose(1, 2)).unsqueeze(1)
+
+
+def turned(images: Tensor, degrees: float) -> Tensor:
+    """Images (n, 1, h, w) turned about the middle of the canvas, counter-clockwise, bilinear; nothing beyond it."""
+    n, _, height, width = images.shape
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    rows = [[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0]]
+    matrix = torch.tensor(rows, device=images.device, dtype=images.dtype).expand(n, 2, 3)
+    grid = functional.affine_grid(matrix, [n, 1, height, width], align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
 
 
 def posed_images(images: Image, stretch: float) -> Image:

@@ -32,30 +32,41 @@ class Evidence:
 def evidence(query: Floats, references: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Evidence:
     """Embeddings of cells `query` (d,) and `references` (k, d), each with a sum of one, in a grid of `shape`.
 
-    With one reference, what references have in common is `settings.own_expected` of each cell, as in the score.
+    References that are held turned too are (k, parts, d), upright first: the part that is most alike counts, as in the
+    score. With one reference, what references have in common is `settings.own_expected` of each cell, as in the score.
     Raises BadInput where d is no multiple of the cells or there are no references.
     """
     cells = shape[0] * shape[1]
-    if len(references) == 0 or query.shape[0] % cells or references.shape[1:] != query.shape:
+    held = references[:, None] if references.ndim == 2 else references
+    if len(held) == 0 or query.shape[0] % cells or held.shape[2:] != query.shape:
         raise BadInput(
             "evidence needs embeddings of cells", got=(query.shape, references.shape), expected=f"n x {cells}"
         )
-    common = _by_cell(np.minimum(references, query), shape)  # (k, rows, columns)
+    near = _most_alike(held, query[None])
+    common = _by_cell(np.minimum(near, query), shape)  # (k, rows, columns)
     totals = common.sum(axis=(1, 2))
     nearest = int(totals.argmax())
     agreement = (common.mean(axis=0) + common[nearest]) / 2  # as the mean_max fusion weighs them
-    amount = _by_cell(references, shape)
-    expected = _expected(references, amount.mean(axis=0), shape, settings)
+    amount = _by_cell(near, shape)
+    expected = _expected(held, amount.mean(axis=0), shape, settings)
     own, whole = _by_cell(query[None], shape)[0], (amount.mean(axis=0) + amount[nearest]) / 2
     lacking = agreement - expected
     beyond = lacking + (whole - own)  # the same, seen from the query: its surplus counts where it stands
     return Evidence(beyond, lacking, nearest)
 
 
-def _expected(references: Floats, amount: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Floats:
+def _most_alike(held: Floats, asked: Floats) -> Floats:
+    """Of each of `held` (n, parts, d) the part that has most in common with its row of `asked` (n or 1, d): (n, d)."""
+    best = np.minimum(held, asked[:, None]).sum(axis=2).argmax(axis=1)
+    found: Floats = held[np.arange(len(held)), best]
+    return found
+
+
+def _expected(held: Floats, amount: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Floats:
     """What two references have in common in each cell (rows, columns), drawn towards what is expected of anybody."""
-    one, other = np.triu_indices(len(references), 1)
-    between = _by_cell(np.minimum(references[one], references[other]), shape).sum(axis=0)
+    one, other = np.triu_indices(len(held), 1)
+    upright = held[one, 0]
+    between = _by_cell(np.minimum(upright, _most_alike(held[other], upright)), shape).sum(axis=0)
     prior = settings.own_pairs * settings.own_expected * amount
     return np.asarray((between + prior) / (len(one) + settings.own_pairs), np.float32)
 

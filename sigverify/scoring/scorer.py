@@ -15,7 +15,7 @@ from sigverify.records import Floats, Ints
 from sigverify.scoring.distinct_pairs import over_distinct_pairs
 from sigverify.scoring.fusion import fuse
 from sigverify.scoring.normalisation import Cohort, Spread, normalise, own_similarity
-from sigverify.scoring.similarity import of_pairs, similarity_named
+from sigverify.scoring.similarity import Similarity, Turned, of_pairs, similarity_named
 
 _CHUNK = 2_000_000  # floats held at once in one step (8 MB: fits a core's cache better than one large product)
 
@@ -38,15 +38,25 @@ class PairScore(NamedTuple):
 class Scorer:
     """Scores queries against templates under `settings`; `cohort` (m, d) are signatures of other writers.
 
-    `similarity` is the encoder's ("cosine" or "overlap").
+    `similarity` is the encoder's ("cosine" or "overlap"); with `parts` > 1 references hold so many embeddings of `size`
+    numbers, of which the one that resembles a query most counts.
     Without a cohort nothing can be normalised by one: scores are then fused similarities, whatever the settings ask
     (`normalisation` says which applies). Immutable, so it may be shared between threads. Raises BadSettings where
     `own_pairs` is not above 0.
     """
 
-    def __init__(self, settings: ScoringSettings, cohort: Floats | None = None, similarity: str = "cosine") -> None:
+    def __init__(
+        self,
+        settings: ScoringSettings,
+        cohort: Floats | None = None,
+        similarity: str = "cosine",
+        parts: int = 1,
+        size: int = 0,
+    ) -> None:
         self.settings = settings
-        self.similarity = similarity_named(similarity)
+        upright = similarity_named(similarity)
+        self.similarity: Similarity = Turned(upright, parts, size) if parts > 1 else upright
+        self._parts, self._size = parts, size
         self.cohort = Cohort(cohort, settings.cohort_top, similarity) if cohort is not None and len(cohort) else None
         needs_cohort = settings.normalisation in ("z", "s")
         self.normalisation: str = "none" if needs_cohort and self.cohort is None else settings.normalisation
@@ -156,7 +166,8 @@ class Scorer:
         return _joined([self.cohort.spread(part) for part in parts])
 
     def _check_dimensions(self, asked: Floats, templates: Sequence[Floats]) -> None:
-        dimensions = {asked.shape[1], *(t.shape[1] for t in templates)}
+        widths = {asked.shape[1], *(t.shape[1] for t in templates)}
+        dimensions = {self._size if width == self._size * self._parts else width for width in widths}
         if self.cohort is not None:
             dimensions.add(self.cohort.embeddings.shape[1])
         if len(dimensions) > 1:

@@ -69,6 +69,35 @@ class Overlap:
         return found
 
 
+class Turned:
+    """Another similarity, where references are held upright and turned: the best of `parts` embeddings counts.
+
+    A query has `size` numbers, a reference `parts` times as many; of a row that is asked with, the upright part counts.
+    """
+
+    def __init__(self, of: Similarity, parts: int, size: int) -> None:
+        self.of, self.parts, self.size = of, parts, size
+
+    def scaled(self, values: Floats, name: str) -> Floats:
+        array = _checked(values, name)
+        if array.shape[1] not in (self.size, self.size * self.parts):
+            return self.of.scaled(array, name)  # another encoder's: the scorer says so
+        return self.of.scaled(array.reshape(-1, self.size), name).reshape(array.shape)
+
+    def pairs(self, one: Floats, other: Floats) -> Floats:
+        asked = one[:, : self.size]
+        best: Floats = np.max([self.of.pairs(asked, part) for part in self._parts(other)], axis=0)
+        return best
+
+    def table(self, one: Floats, other: Floats) -> Floats:
+        asked = one[:, : self.size]
+        best: Floats = np.max([self.of.table(asked, part) for part in self._parts(other)], axis=0)
+        return best
+
+    def _parts(self, held: Floats) -> list[Floats]:
+        return [held[:, start : start + self.size] for start in range(0, held.shape[1], self.size)]
+
+
 _KNOWN: dict[str, Similarity] = {"cosine": Cosine(), "overlap": Overlap()}
 
 

@@ -205,3 +205,35 @@ def test_bad_input_is_named():
 def test_no_queries_give_no_scores():
     scorer = Scorer(ScoringSettings(), unit(np.random.default_rng(12), 5))
     assert scorer.score_pairs(np.zeros((0, 12), np.float32), []) == []
+
+
+@pytest.mark.parametrize("similarity", list(ALIKE))
+@pytest.mark.parametrize("normalisation", ["none", "own", "s"])
+def test_references_held_turned_count_by_the_part_that_is_most_alike(similarity, normalisation):
+    rng = np.random.default_rng(15)
+    draw, alike = DRAW[similarity], ALIKE[similarity]
+    held = [np.concatenate([draw(rng, k), draw(rng, k), draw(rng, k)], axis=1) for k in (1, 4)]
+    queries, cohort = draw(rng, 5), draw(rng, 9)
+    settings = ScoringSettings(fusion="mean_max", normalisation=normalisation)
+    scorer = Scorer(settings, cohort, similarity, parts=3, size=12)
+
+    def best(asked, row):
+        return max(alike(asked[:12], part) for part in row.reshape(3, 12))
+
+    for references in held:
+        scored = scorer.score(queries, references)
+        each = np.array([[best(q, r) for r in references] for q in queries])
+        assert np.allclose(scored.reference_scores, each, atol=1e-5)
+        if normalisation == "own":
+            between = [best(references[i], references[j]) for j in range(len(references)) for i in range(j)]
+            own = (sum(between) + settings.own_expected) / (len(between) + 1)
+            expected = (each.mean(1) + each.max(1)) / 2 - settings.own_share * own
+            assert np.allclose(scored.score, expected, atol=1e-5)
+        pairs = scorer.score_pairs(queries, [references] * len(queries))
+        assert np.allclose([p.score for p in pairs], scored.score, atol=1e-4)
+        rows = np.concatenate([np.concatenate([queries] * 3, axis=1), references])
+        places = np.arange(5, 5 + len(references))[None]
+        trials = scorer.score_trials(rows, places, np.arange(5), np.zeros(5, np.int64))
+        assert np.allclose(trials, scored.score, atol=1e-4)
+    with pytest.raises(BadInput, match="one encoder"):
+        scorer.score(queries[:, :8], held[0])
