@@ -202,14 +202,11 @@ class Verifier:
         """As `embed`, with what is held of references: (n, parts * d), upright, then each turn of the settings."""
         return self._embed(images, batch_size, references=True)
 
-    @property
-    def parts(self) -> int:
-        """Embeddings held of a reference."""
-        return self.settings.encoder.parts
-
     def _embed(self, images: Image | Sequence[Image], batch_size: int, references: bool) -> Floats:
         if len(images) == 0:
-            return np.zeros((0, self.settings.encoder.size * (self.parts if references else 1)), np.float32)
+            return np.zeros(
+                (0, self.settings.encoder.size * (self.settings.encoder.parts if references else 1)), np.float32
+            )
         from sigverify.model.embedding import embed
 
         stacked = images if isinstance(images, np.ndarray) else np.stack(list(images))
