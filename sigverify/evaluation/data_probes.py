@@ -16,7 +16,7 @@ from sigverify.errors import TooFewWriters
 from sigverify.evaluation.intervals import Interval
 from sigverify.evaluation.nuisance import nuisance_probe
 from sigverify.evaluation.nuisance_references import draw_reference_trials, reference_probe
-from sigverify.evaluation.raw_measures import CANVAS, COUNTS, GREY, LINES, PAPER, SHAPE, SIZES, STROKE
+from sigverify.evaluation.raw_measures import CANVAS, COUNTS, GREY, LINES, PAPER, PIXEL_GEOMETRY, SHAPE, SIZES, STROKE
 from sigverify.evaluation.scoring_trials import rows_of
 from sigverify.evaluation.trials import Trials
 from sigverify.records import Label
@@ -45,7 +45,7 @@ QUESTIONS = (
     Question("paper", "paper level alone", PAPER),
     Question("grey", "ink grey and edges after Otsu, white paper", GREY),
     Question("canvas", "canvas height and width alone", CANVAS),
-    Question("geometry", "two-level geometry at pixel scale", ("ink_area_px", *SIZES, STROKE[0], *COUNTS)),
+    Question("geometry", "two-level geometry at pixel scale", PIXEL_GEOMETRY),
     Question("stroke_with_references", "stroke width beside references", STROKE, True),
     Question(
         "geometry_with_references",

@@ -28,6 +28,7 @@ SIZES = ("crop_height_px", "crop_width_px", "outline_px")
 COUNTS = ("parts", "holes")
 SHAPE = ("aspect", "ink_density", "centre_across", "centre_down", "slant")
 LINES = ("line_length", "line_ends", "line_parts")
+PIXEL_GEOMETRY = ("ink_area_px", *SIZES, STROKE[0], *COUNTS)
 LENGTHS = (*CANVAS, *SIZES, *STROKE)  # px: they grow with the scan's resolution, ink_area_px with its square
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sigverify.evaluation import raw_scan_proof
 from sigverify.evaluation.control import GATING, Control, all_gating_ran, did_not_run, verdict
 from sigverify.evaluation.controls import nuisance_control
 from sigverify.evaluation.intervals import Interval
 from sigverify.evaluation.raw_scan_proof import GEOMETRY, KNOWN, RawFinding, expected_of, proven, raw_findings
-from sigverify.records import Preparation
 from tests.evaluation.planted import system
 
 
@@ -90,7 +91,7 @@ def test_stress_that_nobody_asked_for_lowers_nothing():
 
 
 class Catalogue:
-    """A store of the planted system's rows, each image its own row number."""
+    """A store of the planted system's rows."""
 
     def __init__(self, signatures: pd.DataFrame) -> None:
         self.rows = signatures.assign(image_url=[str(i) for i in range(len(signatures))], duplicate_of=None)
@@ -98,37 +99,35 @@ class Catalogue:
     def signatures(self) -> pd.DataFrame:
         return self.rows
 
-    def read_image(self, url: str) -> bytes:
-        return url.encode()
+
+def look_again(monkeypatch, part, whole, column, expected):
+    """`proven` where the scans of the whole set show what `whole` says in `column`, the last of them unreadable."""
+    asked = []
+
+    def describe(store, rows, preprocessing, workers):
+        asked.append(len(rows))
+        seen = pd.DataFrame({f"raw.{column}": whole.scan["paper_level"], "clean.other": 0.0, "failure": ""})
+        seen.loc[len(seen) - 1, ["failure", f"raw.{column}"]] = ["unreadable", np.nan]
+        return seen
+
+    monkeypatch.setattr(raw_scan_proof, "describe_scans", describe)
+    verifier = SimpleNamespace(settings=SimpleNamespace(preprocessing=None))
+    return proven(Catalogue(whole.signatures), verifier, part, expected), sum(asked)
 
 
-class Preparing:
-    """A verifier whose scans show what `table` says; the last one yields no signature."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table, self.asked = table, 0
-
-    def prepare_many(self, scans, workers=0):
-        self.asked += len(scans)
-        rows = [self.table.iloc[int(scan)].to_dict() for scan in scans]
-        usable = [np.zeros((2, 2), np.uint8)] * (len(rows) - 1) + [None]
-        return [Preparation(image, measures=row) for image, row in zip(usable, rows, strict=True)]
-
-
-def test_a_probe_that_misses_on_a_part_may_look_at_the_whole_set():
-    whole = scans(cue=4.0)
-    part = scans(cue=0.0)
-    few = part.signatures.writer_id.isin(sorted(part.signatures.writer_id.unique())[:12]).to_numpy()
+def test_a_probe_that_misses_may_look_at_the_whole_set_measured_more_finely(monkeypatch):
+    whole, blind = scans(cue=4.0), scans(cue=0.0)
+    few = blind.signatures.writer_id.isin(sorted(blind.signatures.writer_id.unique())[:12]).to_numpy()
     part = replace(
-        part, signatures=part.signatures[few].reset_index(drop=True), scan=part.scan[few].reset_index(drop=True)
+        blind, signatures=blind.signatures[few].reset_index(drop=True), scan=blind.scan[few].reset_index(drop=True)
     )
-    store, verifier = Catalogue(whole.signatures), Preparing(whole.scan)
     expected = {("paper_level",): 0.02}
     assert raw_findings(part, expected)[0].missed
-    found = proven(store, verifier, part, expected)
-    assert not found[0].missed and found[0].writers == whole.signatures.writer_id.nunique()
-    assert verifier.asked == len(whole.signatures)
-    blind = proven(store, Preparing(scans(0.0).scan), part, expected)
-    assert blind[0].missed  # the whole set is no excuse
-    seeing = Preparing(whole.scan)
-    assert proven(store, seeing, whole, expected) == raw_findings(whole, expected) and seeing.asked == 0
+    monkeypatch.setitem(raw_scan_proof.FINER, ("paper_level",), ("fine_level",))
+    found, asked = look_again(monkeypatch, part, whole, "fine_level", expected)
+    assert not found[0].missed and found[0].numbers == ("fine_level",) and asked == len(whole.signatures)
+    assert found[0].writers == whole.signatures.writer_id.nunique()
+    still, _ = look_again(monkeypatch, part, blind, "fine_level", expected)
+    assert still[0].missed  # the whole set is no excuse
+    seen, asked = look_again(monkeypatch, whole, whole, "fine_level", expected)
+    assert seen == raw_findings(whole, expected) and asked == 0
