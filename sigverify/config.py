@@ -39,6 +39,7 @@ class PreprocessingSettings:
     ink: Literal["binary", "rank"] = "binary"  # how ink darkness is normalised inside the mask
     stroke_width_px: float = 2.5  # mean width that strokes get on the canvas; 0: kept as scanned
     stroke_shape: Literal["pen", "line"] = added("pen")  # of strokes given a width: thick and thin kept, or all equal
+    ruled_lines: Literal["keep", "drop"] = added("keep")  # the printed line people sign on, across most of the scan
     min_speck_px: int = 12  # connected ink smaller than this (at 640 px long side) is dust
     min_ink_px: int = 150  # less ink than this is a blank scan (at 640 px long side)
     min_side_px: int = 24  # scans smaller than this on either side are too small

@@ -14,6 +14,7 @@ from sigverify.records import Image
 from sigverify.scans.clean import Box, Ink, Mask, bounding_box, drop_dust, find_ink, resize
 from sigverify.scans.frame import drop_frame
 from sigverify.scans.place import fit
+from sigverify.scans.rules import drop_rules
 
 FIRST_LOOK_PX = 640  # long side
 DETAIL = (2.0, 4.5)  # the ink's box, in multiples of its size on the canvas: fewer is coarse, more is slow
@@ -36,6 +37,7 @@ class View:
     first_mask: Mask
     scale: float
     origin: tuple[float, float] = (0.0, 0.0)
+    ruled: bool = False  # lines were taken out of it
 
     def scan_box(self) -> Box | None:
         """The ink's box in scan px."""
@@ -69,8 +71,9 @@ def _first_look(scan: Image, settings: PreprocessingSettings) -> View:
     scale = min(1.0, FIRST_LOOK_PX / max(scan.shape))
     view = scan if scale == 1.0 else _scaled(scan, scale)
     ink = find_ink(view)
-    mask = drop_dust(drop_frame(ink.mask), ink, settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
-    return View(view, ink, mask, bounding_box(mask), mask, scale)
+    plain = drop_rules(ink.mask) if settings.ruled_lines == "drop" else ink.mask
+    mask = drop_dust(drop_frame(plain), ink, settings.min_speck_px * (max(view.shape) / FIRST_LOOK_PX) ** 2)
+    return View(view, ink, mask, bounding_box(mask), mask, scale, ruled=plain is not ink.mask)
 
 
 def _second_look(scan: Image, first: View, scale: float, settings: PreprocessingSettings) -> View:
@@ -81,9 +84,10 @@ def _second_look(scan: Image, first: View, scale: float, settings: Preprocessing
     cut = scan[top : bottom + around, left : right + around]
     view = cut if scale == 1.0 else _scaled(cut, scale)
     ink = find_ink(view)
+    plain = drop_rules(ink.mask) if first.ruled else ink.mask  # cut to the ink, a straight flourish would be a rule too
     # dust is as large as the first look said it is: measured in the scan's own px
-    mask = drop_dust(ink.mask, ink, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
-    return View(view, ink, mask, bounding_box(mask), first.first_mask, scale, (float(top), float(left)))
+    mask = drop_dust(plain, ink, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
+    return View(view, ink, mask, bounding_box(mask), first.first_mask, scale, (float(top), float(left)), first.ruled)
 
 
 def _scaled(image: Image, scale: float) -> Image:

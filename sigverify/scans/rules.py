@@ -1,0 +1,137 @@
+"""Ruled lines: the line people sign on, printed from edge to edge. They go, the strokes that cross them stay.
+
+A rule is straight to a fraction of a pixel over most of the scan's width, nearly level, thin and evenly thick. A
+flourish drawn by hand bends. What is taken away, column by column, is the rule itself and no stroke that passes through
+it: as staff lines are taken out of scores (Dalitz, Droettboom, Pranzas & Fujinaga, A comparative study of staff removal
+algorithms, 2008, "line track height").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sigverify.scans.clean import Mask
+
+BANDS = 24  # across the width; a rule is looked for in each
+FILLED = 0.55  # of a band's columns have ink in one row where a rule passes
+ACROSS = 0.8  # of the width is covered by a rule
+STEEPEST = 0.06  # rise over run, 3.4 degrees
+STRAIGHT_PX = 0.45  # mean distance of a rule's middle from its straight line, at most; pixels alone make 0.25
+THICKEST = 0.03  # of the scan's height, or 4 px
+THIN = 0.3  # of the width, at least, a rule runs by itself
+MOST = 4  # rules taken out of one scan
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Row `level` + `slope` * column, `thickness` px; level at column 0."""
+
+    level: float
+    slope: float
+    thickness: float
+
+
+def drop_rules(mask: Mask) -> Mask:
+    """`mask` (h, w) without its ruled lines; the mask itself where there is none."""
+    for _ in range(MOST):
+        rule = find_rule(mask)
+        if rule is None:
+            break
+        mask = _without(mask, rule)
+    return mask
+
+
+def find_rule(mask: Mask) -> Rule | None:
+    """The ruled line across `mask` (h, w) that fills most of its width, or None."""
+    width = mask.shape[1] // BANDS
+    if width < 4 or mask.shape[0] < 8:
+        return None
+    starts = np.arange(BANDS) * width
+    inked = np.add.reduceat(mask[:, : BANDS * width].view(np.uint8), starts, axis=1, dtype=np.uint16)
+    full = inked >= FILLED * width
+    least = round(ACROSS * BANDS)
+    if np.count_nonzero(full.any(axis=0)) < least:
+        return None
+    found = _best_line(full, starts + (width - 1) / 2, least)
+    return None if found is None else _refined(mask, *found)
+
+
+def _best_line(full: Mask, middles: Floats, least: int) -> tuple[float, float] | None:
+    """(level, slope) of the line through most filled bands (rows, BANDS); None where that is fewer than `least`."""
+    near = full.copy()  # a row counts for its neighbours: a slanting line fills a band's row only in part
+    near[1:] |= full[:-1]
+    near[:-1] |= full[1:]
+    rows, bands = np.nonzero(full)
+    left, right = bands < BANDS // 4, bands >= BANDS - BANDS // 4
+    if not left.any() or not right.any():
+        return None
+    run = middles[bands[right]][None, :] - middles[bands[left]][:, None]
+    slope = (rows[right][None, :] - rows[left][:, None]) / run
+    level = rows[left][:, None] - slope * middles[bands[left]][:, None]
+    level, slope = (
+        np.unique(np.stack([level.ravel(), slope.ravel()], axis=1)[np.abs(slope.ravel()) <= STEEPEST], axis=0)
+    ).T
+    if not len(level):
+        return None
+    at = np.rint(level[:, None] + slope[:, None] * middles).astype(np.intp)
+    inside = (at >= 0) & (at < len(full))
+    passed = near[np.clip(at, 0, len(full) - 1), np.arange(BANDS)] & inside
+    through = passed.sum(axis=1)
+    best = int(through.argmax())
+    return (float(level[best]), float(slope[best])) if through[best] >= least else None
+
+
+def _refined(mask: Mask, level: float, slope: float) -> Rule | None:
+    """The same line fitted to the middles of the runs of ink it passes through; None where they are no rule."""
+    columns = np.arange(mask.shape[1])
+    for _ in range(2):
+        top, bottom, held = _runs(mask, level + slope * columns)
+        if np.count_nonzero(held) < ACROSS * len(columns):
+            return None
+        thickness = float(np.quantile((bottom - top)[held], THIN))  # of the rule, where no stroke runs along it
+        alone = held & (bottom - top <= thickness + 1)
+        if np.count_nonzero(alone) < THIN * len(columns):
+            return None
+        middle = (top + bottom - 1)[alone] / 2
+        slope, level = (float(number) for number in np.polyfit(columns[alone], middle, 1))
+    away = np.abs(middle - level - slope * columns[alone])
+    if away.mean() > STRAIGHT_PX or thickness > max(4.0, THICKEST * mask.shape[0]) or abs(slope) > STEEPEST:
+        return None
+    return Rule(level, slope, thickness)
+
+
+def _runs(mask: Mask, rows: Floats) -> tuple[Ints, Ints, Mask]:
+    """Of each column the run of ink at `rows` or a pixel beside: its first row, the row after it, if there is any."""
+    height, width = mask.shape
+    columns = np.arange(width)
+    at = np.clip(np.rint(rows).astype(np.intp), 0, height - 1)
+    held = np.zeros(width, bool)
+    for shift in (0, -1, 1):
+        there = np.clip(np.rint(rows).astype(np.intp) + shift, 0, height - 1)
+        hit = mask[there, columns] & ~held
+        at[hit], held = there[hit], held | hit
+    # the nearest paper above and below: rows of the last paper seen so far, from both sides
+    index = np.arange(height)[:, None]
+    above = np.maximum.accumulate(np.where(mask, -1, index), axis=0)
+    below = np.minimum.accumulate(np.where(mask, height, index)[::-1], axis=0)[::-1]
+    return above[at, columns] + 1, below[at, columns], held
+
+
+def _without(mask: Mask, rule: Rule) -> Mask:
+    """`mask` without the rule: its rows go where no stroke passes through, or comes from one side only."""
+    columns = np.arange(mask.shape[1])
+    middle = rule.level + rule.slope * columns
+    top, bottom, held = _runs(mask, middle)
+    half = (rule.thickness + 1) / 2
+    first, after = np.floor(middle - half).astype(np.intp), np.ceil(middle + half).astype(np.intp) + 1
+    crossed = (top < first) & (bottom > after)
+    index = np.arange(mask.shape[0])[:, None]
+    clear = (index >= np.maximum(first, top)) & (index < np.minimum(after, bottom)) & held & ~crossed
+    left: Mask = mask & ~clear
+    return left

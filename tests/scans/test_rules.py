@@ -1,0 +1,109 @@
+"""Ruled lines go, what is written stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pil
+from PIL import ImageDraw
+
+from sigverify.config import PreprocessingSettings
+from sigverify.scans.prepare import prepare
+from sigverify.scans.rules import drop_rules, find_rule
+from sigverify.synthesis.sets import draw_signatures
+
+DROP = PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line", ruled_lines="drop")
+
+
+@pytest.fixture(scope="module")
+def written():
+    """A scan of a signature, (h, w) uint8 with some paper around it."""
+    return np.pad(draw_signatures(1, 1, 0, seed=4).images[0], 12, constant_values=245)
+
+
+def ruled(scan, level=0.5, slope=0.0, thickness=3, start=0.0, end=1.0):
+    """The scan with a line drawn across it; level, start and end are shares of height and width."""
+    height, width = scan.shape
+    picture = Pil.fromarray(scan)
+    rows = level * height - slope * width / 2, level * height + slope * width / 2
+    first, last = start * width, end * width
+    at = [(x, rows[0] + slope * x) for x in (first, last)]
+    ImageDraw.Draw(picture).line(at, fill=30, width=thickness)
+    return np.asarray(picture)
+
+
+def apart(first, second):
+    """Share of the ink that is in one of two canvases only."""
+    a, b = first.image > 128, second.image > 128
+    return np.count_nonzero(a ^ b) / np.count_nonzero(a | b)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.one_of(st.floats(0.2, 0.42), st.floats(0.58, 0.8)), st.floats(-0.05, 0.05), st.integers(1, 5))
+def test_a_ruled_line_leaves_the_signature_where_it_was(written, level, slope, thickness):
+    """What the line costs is a fraction of the strokes; kept, the line moves the crop and everything with it.
+
+    (Half way down this signature has a straight stroke, which a rule right along it takes with it.)
+    """
+    plain, crossed = prepare(written, DROP), prepare(ruled(written, level, slope, thickness), DROP)
+    assert crossed.failure is None and plain.ink_box is not None and crossed.ink_box is not None
+    assert (
+        np.abs(np.subtract(plain.ink_box, crossed.ink_box)).max() <= 20
+    )  # of 624: where it runs along a stroke, the end of that goes too
+    kept = prepare(ruled(written, level, slope, thickness), replace(DROP, ruled_lines="keep"))
+    if kept.image is not None:
+        assert apart(plain, crossed) < 0.5 * apart(plain, kept)
+
+
+def test_a_scan_without_a_rule_is_what_it_was(written):
+    assert np.array_equal(prepare(written, DROP).image, prepare(written, replace(DROP, ruled_lines="keep")).image)
+    mask = written < 128
+    assert drop_rules(mask) is mask
+
+
+def test_a_stroke_through_the_rule_is_not_cut():
+    mask = np.zeros((200, 400), bool)
+    mask[100:103] = True
+    mask[40:160, 200:204] = True  # passes through
+    mask[103:150, 300:304] = True  # hangs below it
+    clean = drop_rules(mask)
+    assert clean[40:160, 200:204].all() and clean[104:150, 300:304].all()
+    assert not clean[100:103, :198].any() and not clean[100:103, 206:].any()
+
+
+def test_several_rules_go():
+    mask = np.zeros((200, 400), bool)
+    for row in (40, 100, 160):
+        mask[row : row + 2] = True
+    assert not drop_rules(mask).any()
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        pytest.param(lambda x: 100 + 6 * np.sin(np.pi * x / 400), id="a bow"),
+        pytest.param(lambda x: 100 + 1.5 * np.sin(x / 12), id="a hand's tremor"),
+        pytest.param(lambda x: 100 + 0.12 * (x - 200), id="too steep"),
+        pytest.param(lambda x: np.where(x < 300, 100, -1), id="three quarters of the width"),
+    ],
+)
+def test_what_a_hand_may_draw_stays(drawn):
+    mask = np.zeros((200, 400), bool)
+    columns = np.arange(400)
+    rows = np.rint(drawn(columns)).astype(int)
+    for thick in range(3):
+        mask[rows[rows >= 0] + thick, columns[rows >= 0]] = True
+    assert find_rule(mask) is None and drop_rules(mask) is mask
+
+
+@given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_any_mask_is_accepted_and_only_loses_ink(height, width, seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < rng.random()
+    clean = drop_rules(mask)
+    assert clean.shape == mask.shape and not (clean & ~mask).any()
