@@ -94,12 +94,19 @@ def _read_regular(descriptor: int, max_bytes: int) -> bytes:
         raise BadScan(Reason.NOT_AN_IMAGE, "not a regular file")
     if facts.st_size > max_bytes:
         raise BadScan(Reason.FILE_TOO_LARGE, "file too large", got=facts.st_size, expected=f"at most {max_bytes} bytes")
+    data = os.read(descriptor, facts.st_size + 1)  # no larger: the room for what is read is made before it is read
+    if len(data) != facts.st_size:  # interrupted, or it grew or shrank meanwhile
+        data += _rest(descriptor, max_bytes - len(data))
+    if not data:
+        raise BadScan(Reason.EMPTY_FILE, "the file has no bytes")
+    return data
+
+
+def _rest(descriptor: int, at_most: int) -> bytes:
     chunks, held = [], 0
-    while chunk := os.read(descriptor, 1 << 20):
+    while held <= at_most and (chunk := os.read(descriptor, 1 << 16)):
         chunks.append(chunk)
         held += len(chunk)
-        if held > max_bytes:  # it grew while we read
-            raise BadScan(Reason.FILE_TOO_LARGE, "file too large", expected=f"at most {max_bytes} bytes")
-    if not held:
-        raise BadScan(Reason.EMPTY_FILE, "the file has no bytes")
+    if held > at_most:
+        raise BadScan(Reason.FILE_TOO_LARGE, "file too large", got="it grew while it was read")
     return b"".join(chunks)

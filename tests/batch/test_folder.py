@@ -105,3 +105,13 @@ def test_no_descriptor_is_left_open(place):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(NotFound, match="not a folder"):
         DeliveredFolder(tmp_path / "gone")
+
+
+def test_a_file_that_is_longer_than_it_said_is_read_whole_or_refused():
+    """The kernel's own files say 0 bytes and hold more, as one does that grows while it is read."""
+    with DeliveredFolder(Path("/proc/self")) as folder:
+        held = Path("/proc/self/cmdline").read_bytes()
+        assert len(held) > 3 and folder.read("cmdline", 1 << 20) == held
+        with pytest.raises(BadScan) as refused:
+            folder.read("cmdline", 3)
+    assert refused.value.reason is Reason.FILE_TOO_LARGE
