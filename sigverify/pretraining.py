@@ -15,20 +15,18 @@ import numpy as np
 from sigverify.config import (
     Policy,
     PreprocessingSettings,
-    ScoringSettings,
     TrainingSettings,
     VerifierSettings,
     to_dict,
 )
 from sigverify.model.batches import SignatureSet, join_sets
 from sigverify.records import Label
-from sigverify.retraining import Progress, Retrained, check_start, finish, known_before
+from sigverify.retraining import SCORING, Progress, Retrained, check_start, finish, known_before
 from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
 from sigverify.verifier import Verifier
 
 CALIBRATION_SEED = 80_001
 PROVISIONAL_POLICY = Policy(name="demonstration", version="2", max_far_skilled=0.05, max_far_random=0.002)
-SCORING = ScoringSettings(fusion="mean_max", normalisation="own")  # best on BHSig260 training writers, without a cohort
 WRITERS_IN_MEMORY = 250  # raw scans of so many at a time
 
 

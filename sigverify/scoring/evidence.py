@@ -13,6 +13,7 @@ import numpy as np
 from sigverify.config import ScoringSettings
 from sigverify.errors import BadInput
 from sigverify.records import Floats
+from sigverify.scoring.normalisation import counting_pairs
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def _expected(held: Floats, amount: Floats, shape: tuple[int, int], settings: Sc
     """What two references have in common in each cell (rows, columns), drawn towards what is expected of anybody."""
     one, other = np.triu_indices(len(held), 1)
     upright = held[one, 0]
-    between = _by_cell(np.minimum(upright, _most_alike(held[other], upright)), shape).sum(axis=0)
+    between = _by_cell(np.minimum(upright, _most_alike(held[other], upright)), shape)
+    counting = counting_pairs(between.sum(axis=(1, 2))[None], settings.odd_reference)[0]
     prior = settings.own_pairs * settings.own_expected * amount
-    return np.asarray((between + prior) / (len(one) + settings.own_pairs), np.float32)
+    return np.asarray((between[counting].sum(axis=0) + prior) / (counting.sum() + settings.own_pairs), np.float32)
 
 
 def _by_cell(values: Floats, shape: tuple[int, int]) -> Floats:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sigverify.config import ScoringSettings
 from sigverify.errors import BadInput, BadSettings
@@ -68,11 +69,36 @@ class Cohort:
 def own_similarity(between: Floats, settings: ScoringSettings) -> Floats:
     """How alike a template's references are: `between` (t, k (k - 1) / 2) similarities of each two -> (t,).
 
-    The mean, drawn towards `settings.own_expected` with the weight of `settings.own_pairs` pairs.
+    The mean of the pairs that count (`counting_pairs`), drawn towards `settings.own_expected` with the weight of
+    `settings.own_pairs` pairs.
     """
-    pairs = between.shape[1]
-    total = between.sum(axis=1, dtype=np.float32) + settings.own_pairs * settings.own_expected
-    return np.asarray(total / (pairs + settings.own_pairs), np.float32)
+    counting = counting_pairs(between, settings.odd_reference)
+    total = (between * counting).sum(axis=1, dtype=np.float32) + settings.own_pairs * settings.own_expected
+    return np.asarray(total / (counting.sum(axis=1) + settings.own_pairs), np.float32)
+
+
+def counting_pairs(between: Floats, odd: float) -> npt.NDArray[np.bool_]:
+    """Which of the pairs `between` (t, k (k - 1) / 2) tell how steady the hand is: (t, k (k - 1) / 2).
+
+    All, but for those of an odd reference: one of three or more that resembles the others less than they resemble one
+    another, by more than `odd` (0: none is odd). A reference filed under the wrong name would otherwise make its
+    writer's hand look unsteady, and forgeries pass that never would beside the other references.
+    """
+    n, pairs = between.shape
+    k = round((1 + (1 + 8 * pairs) ** 0.5) / 2)
+    counting = np.ones((n, pairs), bool)
+    if odd <= 0 or k < 3:
+        return counting
+    one, other = np.triu_indices(k, 1)
+    alike = np.zeros((n, k, k))
+    alike[:, one, other] = alike[:, other, one] = between
+    beside = alike.sum(axis=2)  # (t, k): of each reference with all others
+    worst = beside.argmin(axis=1)
+    least = beside[np.arange(n), worst]
+    rest = (between.sum(axis=1) - least) / (pairs - (k - 1))
+    found = rest - least / (k - 1) > odd
+    counting[found] = (one != worst[found, None]) & (other != worst[found, None])
+    return counting
 
 
 def normalise(scores: Floats, how: str, template_side: Spread | None, query_side: Spread | None) -> Floats:

@@ -20,10 +20,11 @@ def cells(rng: np.random.Generator, n: int, channels: int = 2) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 6))
-def test_the_cells_add_up_to_the_score(seed: int, k: int) -> None:
+@given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.02]))
+def test_the_cells_add_up_to_the_score(seed: int, k: int, odd: float) -> None:
     rng = np.random.default_rng(seed)
-    settings = ScoringSettings(fusion="mean_max", normalisation="own", own_share=1.0, own_expected=0.7)
+    own = {"own_share": 1.0, "own_expected": 0.7, "odd_reference": odd}
+    settings = ScoringSettings(fusion="mean_max", normalisation="own", **own)
     query, references = cells(rng, 1), cells(rng, k)
     score = Scorer(settings, None, "overlap").score(query, references).score[0]
     found = evidence(query[0], references, SHAPE, settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,13 @@ def oracle(query, references, cohort, settings: ScoringSettings, similarity: str
         return raw
     if settings.normalisation == "own":
         between = [alike(a, b) for i, a in enumerate(references) for b in references[:i]]
+        if settings.odd_reference and len(references) > 2:
+            beside = [sum(alike(a, b) for j, b in enumerate(references) if j != i) for i, a in enumerate(references)]
+            worst = beside.index(min(beside))
+            rest = [r for i, r in enumerate(references) if i != worst]
+            others = [alike(a, b) for i, a in enumerate(rest) for b in rest[:i]]
+            if sum(others) / len(others) - beside[worst] / len(rest) > settings.odd_reference:
+                between = others
         expected = settings.own_expected * settings.own_pairs
         return raw - settings.own_share * (sum(between) + expected) / (len(between) + settings.own_pairs)
 
@@ -167,6 +176,26 @@ def test_a_steady_hand_is_held_to_more_than_an_unsteady_one():
     assert own.score(forgery, steady).score[0] - own.score(forgery, unsteady).score[0] < gap
     without_a_cohort = Scorer(ScoringSettings(normalisation="own"))
     assert without_a_cohort.normalisation == "own"
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 7])
+def test_an_odd_reference_does_not_make_a_hand_unsteady(k):
+    """One reference of another hand: forgeries score no better for it, and without one nothing changes."""
+    rng = np.random.default_rng(15)
+    settings = ScoringSettings(fusion="max", normalisation="own", odd_reference=0.1)
+    every = replace(settings, odd_reference=0.0)
+    one_hand = np.repeat(cells(rng, 1), k, axis=0) + 0.01 * rng.random((k, 12)).astype(np.float32)
+    one_hand /= one_hand.sum(axis=1, keepdims=True)
+    queries = cells(rng, 6)
+    asked = Scorer(settings, None, "overlap"), Scorer(every, None, "overlap")
+    assert np.array_equal(*(scorer.score(queries, one_hand).score for scorer in asked))
+    mixed = np.concatenate([one_hand[1:], cells(rng, 1)])
+    for templates in (one_hand, mixed):
+        expected = [oracle(q, templates, None, settings, "overlap") for q in queries]
+        assert asked[0].score(queries, templates).score == pytest.approx(expected, abs=1e-5)
+    if k > 2:
+        robust, fooled = (scorer.score(queries, mixed).score for scorer in asked)
+        assert (robust < fooled - 0.01).all()
 
 
 def test_one_reference_gets_what_is_expected_of_anybody():
