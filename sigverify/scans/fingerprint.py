@@ -86,11 +86,8 @@ def find_copies(
 
 def _on_grid(mask: npt.NDArray[np.bool_], where: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
     """Coverage 0..255 of (ROWS, COLUMNS) cells in the ink's own frame: centred, upright, spread to one."""
-    y, x = (axis.astype(np.float64) for axis in np.divmod(where, mask.shape[1]))
-    centre_y, centre_x = y.mean(), x.mean()
-    y, x = y - centre_y, x - centre_x
-    slant = float(x @ y) / max(float(x @ x), 1.0)
-    half_x, half_y = REACH * max(float(x.std()), 1.0), REACH * max(float((y - slant * x).std()), 1.0)
+    centre_y, centre_x, slant, spread_y, spread_x = _moments(*np.divmod(where, mask.shape[1]))
+    half_x, half_y = REACH * max(spread_x, 1.0), REACH * max(spread_y, 1.0)
     across, down = 2 * half_x / (COLUMNS * SAMPLING), 2 * half_y / (ROWS * SAMPLING)  # px a sample
     frame = (
         (across, 0.0, centre_x + 0.5 - half_x, slant * across, down, centre_y + 0.5 - half_y - slant * half_x)
@@ -99,6 +96,21 @@ def _on_grid(mask: npt.NDArray[np.bool_], where: npt.NDArray[np.intp]) -> npt.ND
     picture = Pil.fromarray(mask.view(np.uint8) * np.uint8(255))
     sampled = picture.transform(size, Pil.Transform.AFFINE, frame, Pil.Resampling.BILINEAR)
     return np.asarray(sampled.reduce(SAMPLING), dtype=np.float32)
+
+
+def _moments(y: npt.NDArray[np.intp], x: npt.NDArray[np.intp]) -> tuple[float, float, float, float, float]:
+    """Centre (y, x), slant dy / dx of the line through the ink, spread across that line and along x, px.
+
+    Sums of whole numbers, so the same on every machine; and no BLAS, whose threads would wait busily beside the other
+    processes that prepare scans (they took more time than all the rest of preparation).
+    """
+    n, across, down = x.size, int(x.sum()), int(y.sum())
+    xx = n * int((x * x).sum()) - across * across
+    xy = n * int((x * y).sum()) - across * down
+    yy = n * int((y * y).sum()) - down * down
+    slant = xy / max(xx, n)
+    left_over = max(yy - 2 * slant * xy + slant * slant * xx, 0.0)
+    return down / n, across / n, slant, left_over**0.5 / n, xx**0.5 / n
 
 
 def _unpack(prints: Sequence[bytes]) -> Floats:

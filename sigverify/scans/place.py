@@ -13,7 +13,7 @@ from PIL import Image as Pil
 
 from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
-from sigverify.scans.clean import Mask
+from sigverify.scans.clean import Mask, bounding_box
 
 OVERSAMPLING = 3  # strokes are redrawn at this many times the canvas resolution, then averaged
 FAINTEST_RANK = 64  # ink value of the lightest ink when darkness is kept as ranks; the darkest is 255
@@ -60,14 +60,14 @@ def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
     from skimage.morphology import skeletonize
 
     fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING) > THIN * 255
-    lines: Mask = skeletonize(fine)  # type: ignore[no-untyped-call]
     width = settings.stroke_width_px * OVERSAMPLING
-    inked = np.flatnonzero(fine.any(axis=1))
     room = int(width) + 1
-    rows = slice(max(0, inked[0] - room), inked[-1] + room + 1) if inked.size else slice(0, 0)
+    top, left, bottom, right = bounding_box(fine) or (0, 0, 0, 0)
+    around = slice(max(0, top - room), bottom + room), slice(max(0, left - room), right + room)
+    part = fine[around]  # the paper beyond costs as much time as the ink
+    lines: Mask = skeletonize(part)  # type: ignore[no-untyped-call]
     strokes = np.zeros(fine.shape, np.uint8)
-    start = lines if settings.stroke_shape == "line" else fine
-    strokes[rows] = _widened(start[rows], lines[rows], width)
+    strokes[around] = _widened(lines if settings.stroke_shape == "line" else part, lines, width)
     reduced: Image = np.asarray(Pil.fromarray(strokes).reduce(OVERSAMPLING))
     return reduced
 
