@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def main() -> None:
 
 
 def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str, Any]:
-    """Scans drawn once are used again; the catalogue is made anew."""
+    """Scans drawn once are used again; the catalogue is a new one (deleting the last would slow this one's files)."""
     from sigverify.batch.decisions import decide_shard, finish_batch, open_for_verification, shards
     from sigverify.batch.enrolment import add_references, enrol
     from sigverify.batch.export import export_batch
@@ -41,8 +40,8 @@ def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str,
     from sigverify.verifier import Verifier
 
     landing = draw(work, n_items, n_writers)
-    shutil.rmtree(work / "catalogue", ignore_errors=True)
-    store, verifier = Store.open(work / "catalogue", create=True), Verifier.load()
+    catalogue = work / time.strftime("catalogue-%Y%m%dT%H%M%S")
+    store, verifier = Store.open(catalogue, create=True), Verifier.load()
     add_references(store, work / "references", Classification.SYNTHETIC)
     enrol(store, verifier, workers=workers)
     files = sorted(landing.glob("*.png"))

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from sigverify.scans.clean import Mask
 
 BANDS = 24  # across the width; a rule is looked for in each
-FILLED = 0.55  # of a band's columns have ink in one row where a rule passes
+FILLED = 0.55  # of a band's columns have ink in one row or the next where a rule passes
 ACROSS = 0.8  # of the width is covered by a rule
+ROUGHLY = 0.5  # of the width is met by the first guess at it, a pixel or two beside at an end
 STEEPEST = 0.06  # rise over run, 3.4 degrees
 STRAIGHT_PX = 0.45  # mean distance of a rule's middle from its straight line, at most; pixels alone make 0.25
 THICKEST = 0.03  # of the scan's height, or 4 px
@@ -53,7 +54,9 @@ def find_rule(mask: Mask) -> Rule | None:
     if width < 4 or mask.shape[0] < 8:
         return None
     starts = np.arange(BANDS) * width
-    inked = np.add.reduceat(mask[:, : BANDS * width].view(np.uint8), starts, axis=1, dtype=np.uint16)
+    pairs = mask[:, : BANDS * width].copy()  # of rows: where a line one pixel thick steps, it is in neither alone
+    pairs[:-1] |= pairs[1:]
+    inked = np.add.reduceat(pairs.view(np.uint8), starts, axis=1, dtype=np.uint16)
     full = inked >= FILLED * width
     least = round(ACROSS * BANDS)
     if np.count_nonzero(full.any(axis=0)) < least:
@@ -90,9 +93,9 @@ def _best_line(full: Mask, middles: Floats, least: int) -> tuple[float, float] |
 def _refined(mask: Mask, level: float, slope: float) -> Rule | None:
     """The same line fitted to the middles of the runs of ink it passes through; None where they are no rule."""
     columns = np.arange(mask.shape[1])
-    for _ in range(2):
+    for share in (ROUGHLY, ACROSS, ACROSS):
         top, bottom, held = _runs(mask, level + slope * columns)
-        if np.count_nonzero(held) < ACROSS * len(columns):
+        if np.count_nonzero(held) < share * len(columns):
             return None
         thickness = float(np.quantile((bottom - top)[held], THIN))  # of the rule, where no stroke runs along it
         alone = held & (bottom - top <= thickness + 1)

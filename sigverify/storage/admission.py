@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,7 +67,7 @@ def _insert_items(
     first: dict[str, Item] = {}
     for item in sorted(presented, key=lambda i: i.row_number):
         first.setdefault(item.item_id, item)
-    rows = [asdict(replace(i, batch_id=batch_id, received_at=at)) for i in first.values()]
+    rows = [vars(i) | {"batch_id": batch_id, "received_at": at} for i in first.values()]
     written = set(store.database.insert_new(connection, items, rows))
     others = [i for i in presented if i.item_id not in written or first[i.item_id] is not i]
     held = {r.item_id: as_item(r) for r in rows_in(connection, sa.select(items), items.c.item_id, _ids(others))}
