@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sigverify.batch.collector import collector_paused
 from sigverify.batch.copies import Copied, copied_items
 from sigverify.batch.preparing import prepare_items
 from sigverify.contracts import Contract
@@ -100,6 +101,7 @@ def shards(store: Store, batch: Frozen | str, size: int = 1000) -> list[Shard]:
     return [Shard(n, hashlib.sha256("\0".join(p).encode()).hexdigest()[:16], tuple(p)) for n, p in enumerate(parts)]
 
 
+@collector_paused()
 def decide_shard(
     store: Store,
     verifier: Verifier,

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sigverify.batch.collector import collector_paused
 from sigverify.contracts import Contract
 from sigverify.errors import Conflict, Unreconciled
 from sigverify.records import BatchState
@@ -44,6 +45,7 @@ class Exported:
         return f"{self.n_decisions} decisions of batch {self.batch_id} in {self.folder} ({state})"
 
 
+@collector_paused()
 def export_batch(store: Store, batch_id: str, out: str | Path, allow_unreconciled: bool = False) -> Exported:
     """Write a decided batch's files into the folder `out` and mark it exported.
 

@@ -10,6 +10,7 @@ import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sigverify.batch.collector import collector_paused
 from sigverify.batch.export import write_whole
 from sigverify.batch.pictures import Album
 from sigverify.batch.report_items import cards
@@ -34,6 +35,7 @@ OF_EACH_REASON = 3  # cards that every reason gets before the commonest fill the
 ORDER = (Outcome.REFER, Outcome.REJECT, Outcome.FAILURE_TO_ACQUIRE, Outcome.ACCEPT)
 
 
+@collector_paused()
 def write_batch_report(
     store: Store,
     verifier: Verifier,

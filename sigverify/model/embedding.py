@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 
 from sigverify.errors import BadInput
 from sigverify.model.encoder import Encoder
+from sigverify.model.numerics import kept_memory
 from sigverify.records import Floats, Image
 
 
@@ -31,10 +34,11 @@ def embed(encoder: Encoder, images: Image, batch_size: int = 64, references: boo
 def _embed(encoder: Encoder, images: Image, batch_size: int, references: bool) -> Floats:
     device = next(encoder.parameters()).device
     out = np.empty((len(images), encoder.settings.size * (encoder.settings.parts if references else 1)), np.float32)
-    with torch.inference_mode():
+    many = kept_memory(device) if len(images) > batch_size else nullcontext()
+    with torch.inference_mode(), many:
         for start in range(0, len(images), batch_size):
             chunk = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
-            pixels = chunk.unsqueeze(1).float().div_(255).contiguous(memory_format=torch.channels_last)
+            pixels = chunk.unsqueeze(1).float().div_(255)
             out[start : start + batch_size] = (
                 (encoder.references(pixels) if references else encoder(pixels)).float().cpu().numpy()
             )

@@ -145,8 +145,11 @@ def load_weights(encoder: Encoder, path: str | Path) -> Encoder:
 
 
 def load_encoder(path: str | Path, settings: EncoderSettings) -> Encoder:
-    """The encoder `settings` describes with the weights at `path`, in evaluation mode, float32 on the CPU."""
-    return load_weights(build_encoder(settings), path)
+    """The encoder `settings` describes with the weights at `path`, in evaluation mode, float32 on the CPU.
+
+    Its weights lie channels last, with which convolutions take two thirds of the time.
+    """
+    return load_weights(build_encoder(settings), path).to(memory_format=torch.channels_last)
 
 
 def _backbone(settings: EncoderSettings, **how: Any) -> nn.Module:
