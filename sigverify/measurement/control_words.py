@@ -89,7 +89,18 @@ def _found(control: Control) -> list[tuple[str, str]]:
     if single:
         found.append(("best single numbers", _best(single)))
     costs = _costs(numbers.get("by_stress"))
-    return found + ([("cost in points", costs)] if costs else [])
+    return found + _redrawn(numbers.get("by_references")) + ([("cost in points", costs)] if costs else [])
+
+
+def _redrawn(by_references: Any) -> list[tuple[str, str]]:
+    """EER with strokes re-drawn beside the EER as they are, by number of references."""
+    found = []
+    for k, figures in (by_references if isinstance(by_references, dict) else {}).items():
+        plain, redrawn = figures.get("eer"), figures.get("eer_redrawn")
+        if isinstance(plain, int | float) and isinstance(redrawn, int | float):
+            references = f"{k} reference" + ("" if str(k) == "1" else "s")
+            found.append((f"EER re-drawn (as it is), {references}", f"{redrawn:.1f} % ({plain:.1f} %)"))
+    return found
 
 
 def _over_folds(folds: list[dict[str, Any]]) -> list[tuple[str, str]]:

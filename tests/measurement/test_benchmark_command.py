@@ -48,6 +48,10 @@ def test_a_benchmark_lands_in_a_folder_is_gone_on_with_and_logged(own, tmp_path,
     assert json.loads(capsys.readouterr().out) == said and [p.stat().st_mtime_ns for p in kept] == before
     runs = Registry(tracking)._client.search_runs(["1"])
     assert len(runs) == 1 and runs[0].data.metrics["skilled_eer_1"] == said["skilled_eer"]["1"]
+    metrics = runs[0].data.metrics
+    low, high = (metrics[f"skilled_eer_1_{end}"] for end in ("low", "high"))
+    assert [low, high] == said["intervals"]["skilled_eer"]["1"]
+    assert metrics["skilled_auc_1"] == said["figures"]["1"]["skilled"]["auc"]
     logged = {f.path for f in Registry(tracking)._client.list_artifacts(runs[0].info.run_id, "benchmark")}
     assert "benchmark/benchmark.json" in logged and "benchmark/work" not in logged
 

@@ -170,6 +170,12 @@ def test_figures_of_controls_over_folds_are_a_range():
     }
 
 
+def test_re_drawn_strokes_are_figures_by_number_of_references():
+    numbers = {"by_references": {"1": {"eer": 21.51, "eer_redrawn": 21.55}, "5": {"eer": None, "eer_redrawn": 10.7}}}
+    found = control_words(Control("stroke_redrawn", "reported", (), numbers)).found
+    assert found == (("EER re-drawn (as it is), 1 reference", "21.6 % (21.5 %)"),)
+
+
 def test_what_thresholds_do_is_a_table(result, tmp_path):
     own = {"genuine_accepted": 41.5, "genuine_accepted_interval": [30.0, 52.0], "accept": 0.3}
     figures = {k: found | {"at_own_thresholds": own} for k, found in result.figures.items()}
