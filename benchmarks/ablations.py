@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,7 @@ def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
     plan = SyntheticPlan(writers=args.writers, seed=11)
 
     def say(stage: str, share: float) -> None:
-        print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", flush=True)
+        print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
     return synthetic_set(args.out / "drawn", settings.preprocessing, plan, args.workers, say)
 

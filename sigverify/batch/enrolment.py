@@ -31,7 +31,8 @@ WRITERS_AT_ONCE = 200  # prepared, embedded and committed together
 @dataclass(frozen=True)
 class EnrolSummary:
     """What enrolment did. `failed` maps reference id -> reason, `without_references` lists writers no query can be
-    held against."""
+    held against; `odd` names references that hardly resemble the other references of their writer, among those
+    enrolled now: filed under a wrong name, or signed by somebody else."""
 
     gallery_id: str
     verifier_version: str
@@ -41,6 +42,7 @@ class EnrolSummary:
     n_withdrawn: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
     without_references: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     def text(self) -> str:
         """A few words for a person."""
@@ -48,7 +50,9 @@ class EnrolSummary:
         parts.append(f"{self.n_unchanged} unchanged")
         parts += [f"{self.n_withdrawn} withdrawn"] if self.n_withdrawn else []
         parts += [f"{len(self.without_references)} without a usable reference"] if self.without_references else []
-        return "\n".join([", ".join(parts), *(f"not used: {name} ({why})" for name, why in self.failed.items())])
+        lines = [f"not used: {name} ({why})" for name, why in self.failed.items()]
+        lines += [f"look at: {name} (hardly resembles the writer's other references)" for name in self.odd]
+        return "\n".join([", ".join(parts), *lines])
 
 
 def enrol(
@@ -89,6 +93,7 @@ class _Enrolling:
         self.n_enrolled = self.n_unchanged = self.n_references = 0
         self.failed: dict[str, str] = {}
         self.bare: set[str] = set()
+        self.odd: list[str] = []
 
     def enrol(self, candidates: Mapping[str, list[dict[str, Any]]]) -> None:
         """Prepare what is not in a template yet, make the templates that changed, commit them."""
@@ -101,6 +106,7 @@ class _Enrolling:
         made = self._templates(changed, prepared)
         if made:
             save_templates(self.store, made, self.verifier.version)
+        self.odd += [name for template in made if (name := self._odd(template)) is not None]
         self.n_enrolled += len(made)
         self.n_references += sum(len(t.reference_ids) for t in made)
         self.n_unchanged += sum(1 for w, rows in chosen.items() if rows and w not in changed)
@@ -119,8 +125,12 @@ class _Enrolling:
         withdrawn = withdraw_templates(self.store, gallery_id, bare)
         return EnrolSummary(
             gallery_id, version, self.n_enrolled, self.n_unchanged, self.n_references, withdrawn,
-            dict(sorted(self.failed.items())), tuple(bare),
+            dict(sorted(self.failed.items())), tuple(bare), tuple(sorted(self.odd)),
         )  # fmt: skip
+
+    def _odd(self, template: Template) -> str | None:
+        found = self.verifier.scorer.odd_reference(template.embeddings)
+        return None if found is None else template.reference_ids[found]
 
     def _held(self, writers: list[str]) -> dict[str, Template]:
         try:

@@ -14,6 +14,7 @@ drawn towards what one expects of anybody (empirical Bayes).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from sigverify.config import ScoringSettings
 from sigverify.errors import BadInput, BadSettings
-from sigverify.records import Floats
+from sigverify.records import Floats, Ints
 from sigverify.scoring.similarity import similarity_named
 
 SMALLEST_SPREAD = (
@@ -80,15 +81,27 @@ def own_similarity(between: Floats, settings: ScoringSettings) -> Floats:
 def counting_pairs(between: Floats, odd: float) -> npt.NDArray[np.bool_]:
     """Which of the pairs `between` (t, k (k - 1) / 2) tell how steady the hand is: (t, k (k - 1) / 2).
 
-    All, but for those of an odd reference: one of three or more that resembles the others less than they resemble one
-    another, by more than `odd` (0: none is odd). A reference filed under the wrong name would otherwise make its
-    writer's hand look unsteady, and forgeries pass that never would beside the other references.
+    All, but for those of an odd reference (`odd_references`). A reference filed under the wrong name would otherwise
+    make its writer's hand look unsteady, and forgeries pass that never would beside the other references.
+    """
+    counting = np.ones(between.shape, bool)
+    worst = odd_references(between, odd)
+    found = worst >= 0
+    if found.any():
+        one, other = np.triu_indices(_references(between), 1)
+        counting[found] = (one != worst[found, None]) & (other != worst[found, None])
+    return counting
+
+
+def odd_references(between: Floats, odd: float) -> Ints:
+    """Of each template the reference that does not belong with the others, from 0; -1 where none is odd: (t,).
+
+    One of three or more that resembles the others less than they resemble one another, by more than `odd` (0: none).
     """
     n, pairs = between.shape
-    k = round((1 + (1 + 8 * pairs) ** 0.5) / 2)
-    counting = np.ones((n, pairs), bool)
+    k = _references(between)
     if odd <= 0 or k < 3:
-        return counting
+        return np.full(n, -1, np.int64)
     one, other = np.triu_indices(k, 1)
     alike = np.zeros((n, k, k))
     alike[:, one, other] = alike[:, other, one] = between
@@ -96,9 +109,11 @@ def counting_pairs(between: Floats, odd: float) -> npt.NDArray[np.bool_]:
     worst = beside.argmin(axis=1)
     least = beside[np.arange(n), worst]
     rest = (between.sum(axis=1) - least) / (pairs - (k - 1))
-    found = rest - least / (k - 1) > odd
-    counting[found] = (one != worst[found, None]) & (other != worst[found, None])
-    return counting
+    return np.where(rest - least / (k - 1) > odd, worst, -1)
+
+
+def _references(between: Floats) -> int:
+    return round((1 + math.sqrt(1 + 8 * between.shape[1])) / 2)
 
 
 def normalise(scores: Floats, how: str, template_side: Spread | None, query_side: Spread | None) -> Floats:

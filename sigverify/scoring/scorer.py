@@ -14,7 +14,7 @@ from sigverify.errors import BadInput, BadSettings
 from sigverify.records import Floats, Ints
 from sigverify.scoring.distinct_pairs import over_distinct_pairs
 from sigverify.scoring.fusion import fuse
-from sigverify.scoring.normalisation import Cohort, Spread, normalise, own_similarity
+from sigverify.scoring.normalisation import Cohort, Spread, normalise, odd_references, own_similarity
 from sigverify.scoring.similarity import Similarity, Turned, of_pairs, similarity_named
 
 _CHUNK = 2_000_000  # floats held at once in one step (8 MB: fits a core's cache better than one large product)
@@ -113,6 +113,12 @@ class Scorer:
             return self._beside_own(fuse(each, self.settings.fusion), between, template)
         sides = (_take(self._template_side(held[references]), template), _take(self._query_side(held), query))
         return normalise(fuse(each, self.settings.fusion), self.normalisation, *sides)
+
+    def odd_reference(self, references: Floats) -> int | None:
+        """Which of one template's references (k, d) does not belong with the others, from 0; None where none is odd."""
+        held = self.similarity.scaled(references, "references")
+        found = int(odd_references(self._between(held[None]), self.settings.odd_reference)[0])
+        return None if found < 0 else found
 
     def _score_group(self, asked: Floats, rows: Ints, held: Floats, template: Ints) -> Scored:
         """Queries `rows` against `held` (templates, k, d), query i against `template[i]`: templates of one size."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sigverify.batch.enrolment import add_references, enrol
 from sigverify.errors import BadTable, NotFound
 from sigverify.records import Classification
 from sigverify.storage.gallery import find_gallery, load_templates
 from sigverify.storage.writers import known_writers
+from sigverify.synthesis.sets import draw_signatures
+from sigverify.verifier import Verifier
 
 
 def templates_of(store, verifier):
@@ -55,6 +60,22 @@ def test_everybody_is_enrolled_once_and_a_second_time_nothing_happens(store, ver
     after = templates_of(store, verifier)
     assert all(np.array_equal(before[w].embeddings, after[w].embeddings) for w in before)
     assert all(len(t.fingerprints) == len(t.digests) == len(t.reference_ids) for t in after.values())
+
+
+def test_a_reference_filed_under_another_name_is_named(store, references):
+    """By the verifier that ships, on five signatures of one synthetic hand and one of another."""
+    own, other = (draw_signatures(1, n, 0, seed=seed).images for n, seed in ((5, 31), (1, 32)))
+    for i, image in enumerate([*own, *other]):
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        references.add(f"{i}.png", buffer.getvalue())
+    add_references(store, references.folder)
+    summary = enrol(store, Verifier.load())
+    digest = hashlib.sha256((references.folder / "5.png").read_bytes()).hexdigest()
+    rows = store.signatures()
+    assert list(summary.odd) == rows.loc[rows.digest == digest, "signature_id"].tolist() and len(summary.odd) == 1
+    assert f"look at: {summary.odd[0]} (hardly resembles" in summary.text()
+    assert enrol(store, Verifier.load()).odd == ()  # of those enrolled now, nobody
 
 
 def test_writers_are_known_with_and_without_references(store, bank):

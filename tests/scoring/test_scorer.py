@@ -193,6 +193,10 @@ def test_an_odd_reference_does_not_make_a_hand_unsteady(k):
     for templates in (one_hand, mixed):
         expected = [oracle(q, templates, None, settings, "overlap") for q in queries]
         assert asked[0].score(queries, templates).score == pytest.approx(expected, abs=1e-5)
+    assert asked[0].odd_reference(one_hand) is None and asked[1].odd_reference(mixed) is None
+    assert asked[0].odd_reference(mixed) == (k - 1 if k > 2 else None)  # of two, nobody can say which
+    assert asked[0].odd_reference(mixed[::-1]) == (0 if k > 2 else None)
+    assert asked[0].odd_reference(one_hand[:1]) is None
     if k > 2:
         robust, fooled = (scorer.score(queries, mixed).score for scorer in asked)
         assert (robust < fooled - 0.01).all()
