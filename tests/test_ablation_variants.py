@@ -1,0 +1,42 @@
+"""Every variant of benchmarks/ablations.json can be built: a long run must not find out half way that one cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sigverify.config import from_dict, to_dict
+from sigverify.model.encoder import build_encoder
+from sigverify.verifier import Verifier
+
+PLACE = Path(__file__).parents[1] / "benchmarks"
+VARIANTS = json.loads((PLACE / "ablations.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def ablations():
+    spec = importlib.util.spec_from_file_location("ablations", PLACE / "ablations.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_a_valid_change_of_what_ships(name, ablations):
+    changes = dict(VARIANTS[name])
+    if changes.pop("shipped", False):
+        held = Verifier.load().settings
+        for part in ("encoder", "scoring"):
+            before = getattr(held, part)
+            merged = from_dict(type(before), {**to_dict(before), **changes.get(part, {})})
+            assert (merged != before) == bool(changes.get(part))
+        return
+    changes.pop("scoring", None)
+    settings = ablations.settings_of(changes, steps=10, seed=0)
+    build_encoder(settings.encoder)
+    assert settings != replace(ablations.settings_of({}, steps=10, seed=0)) or not changes
