@@ -69,7 +69,7 @@ def start_of(plan: Retraining) -> tuple[TrainingSettings, Path | None]:
         first = open_verifier(plan.initial, plan.tracking)
         settings = fine_tuning(first)
         weights = first.weights_path
-    return replace(settings, steps=plan.steps, seed=plan.seed), weights
+    return replace(settings, steps=plan.steps or settings.steps, seed=plan.seed), weights
 
 
 def measure(store: Store, plan: Retraining, bundle: Path) -> BenchmarkResult:
@@ -83,7 +83,7 @@ def measure(store: Store, plan: Retraining, bundle: Path) -> BenchmarkResult:
     met = {*(plan.train_writers or ()), *(plan.calibration_writers or ())}
     strangers = [w for w in writers_of(store.signatures(), Part.TEST) if w not in met]
     measured = run_benchmark(store, Verifier.load(bundle), writer_ids=strangers, workers=WORKERS)
-    register_test_run(measured, f"flow retrain_verifier, {plan.steps} steps, seed {plan.seed}")
+    register_test_run(measured, f"flow retrain_verifier, {plan.steps or 'default'} steps, seed {plan.seed}")
     return measured
 
 

@@ -19,6 +19,7 @@ def enrol_writers(enrolment: Enrolment) -> Plain:
         added = add_reference_folder(enrolment.catalogue, enrolment.references, enrolment.classification)
         log.info("references: %s", added["text"])
     kept = keep_verifier(enrolment.catalogue, enrolment.verifier)
-    done = enrol_references(enrolment.catalogue, kept["folder"], enrolment.writer_ids, enrolment.max_references)
+    chosen = (enrolment.writer_ids, enrolment.max_references, enrolment.withdraw)
+    done = enrol_references(enrolment.catalogue, kept["folder"], *chosen)
     log.info("verifier %s: %s", kept["version"], done["text"])
     return {**done, "verifier_version": kept["version"]}

@@ -113,6 +113,9 @@ class Enrolment(Request):
         description="Pseudonymous ids of the writers to enrol; empty: every writer with references.",
         examples=[["w-000123", "w-000124"]],
     )
+    withdraw: list[str] = Field(
+        default=[], description="Ids of signatures that are no references any more: filed under a wrong name, say."
+    )
     max_references: int = Field(default=10, ge=1, le=10, description="References a template holds at most.")
 
 
@@ -161,7 +164,12 @@ class Retraining(Request):
         description="Name of a timm backbone; not asked when it starts from another verifier.",
         examples=["mobilenetv3_small_100", "resnet18"],
     )
-    steps: int = Field(default=2000, ge=1, le=1_000_000, description="Optimiser steps: the budget.")
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Optimiser steps: the budget; empty: 300 from another verifier, else 2,000.",
+    )
     seed: int = Field(default=0, ge=0, description="Same seed, same data, same machine: same verifier.")
     measure: bool = Field(default=True, description="Measure the candidate on the test writers and log the figures.")
     experiment: str = Field(default="retrain", min_length=1, description="MLflow experiment that holds the run.")

@@ -105,13 +105,16 @@ def keep_verifier(catalogue: str, reference: str) -> Plain:
 
 
 @task(name="enrol references", **RETRIED)
-def enrol_references(catalogue: str, verifier: str, writer_ids: list[str] | None, max_references: int) -> Plain:
-    """Templates of the named writers, or of all."""
+def enrol_references(
+    catalogue: str, verifier: str, writer_ids: list[str] | None, max_references: int, withdraw: list[str]
+) -> Plain:
+    """Templates of the named writers, or of all, without the references that are withdrawn."""
     from sigverify.batch.enrolment import enrol
     from sigverify.storage.store import Store
     from sigverify.verifier import Verifier
 
     with Store.open(Path(catalogue)) as store:
+        store.mark_references(withdraw, is_reference=False)
         done = enrol(
             store,
             Verifier.load(verifier),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sigverify.config import from_dict, to_dict
+from sigverify.config import ScoringSettings, VerifierSettings, from_dict, to_dict
 from sigverify.model.encoder import build_encoder
+from sigverify.scoring.scorer import Scorer
 from sigverify.verifier import Verifier
 
 PLACE = Path(__file__).parents[1] / "benchmarks"
@@ -31,12 +31,13 @@ def test_a_variant_is_a_valid_change_of_what_ships(name, ablations):
     changes = dict(VARIANTS[name])
     if changes.pop("shipped", False):
         held = Verifier.load().settings
-        for part in ("encoder", "scoring"):
-            before = getattr(held, part)
-            merged = from_dict(type(before), {**to_dict(before), **changes.get(part, {})})
-            assert (merged != before) == bool(changes.get(part))
-        return
-    changes.pop("scoring", None)
-    settings = ablations.settings_of(changes, steps=10, seed=0)
-    build_encoder(settings.encoder)
-    assert settings != replace(ablations.settings_of({}, steps=10, seed=0)) or not changes
+        merged = from_dict(VerifierSettings, ablations.merged(to_dict(held), changes))
+        assert (merged != held) == bool(changes)
+        encoder, scoring = merged.encoder, merged.scoring
+    else:
+        scoring = from_dict(ScoringSettings, changes.pop("scoring", {}))
+        settings = ablations.settings_of(changes, steps=10, seed=0)
+        assert (settings != ablations.settings_of({}, steps=10, seed=0)) == bool(changes)
+        encoder = settings.encoder
+    build_encoder(encoder)
+    Scorer(scoring, None, encoder.similarity, encoder.parts, encoder.size)

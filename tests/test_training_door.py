@@ -63,5 +63,6 @@ def test_fine_tuning_keeps_margins_in_the_range_of_the_similarity():
     plain = fine_tuning(
         shipped.with_settings(encoder=replace(shipped.settings.encoder, similarity="cosine", directions=0))
     )
+    assert settings.steps == plain.steps == 300  # a bank that says nothing gets what was measured
     assert settings.mining.margin == plain.mining.margin / 2  # overlaps lie in 0 to 1, cosines in -1 to 1
     assert settings.identity_temperature == plain.identity_temperature / 2

@@ -31,8 +31,8 @@ WRITERS_AT_ONCE = 200  # prepared, embedded and committed together
 @dataclass(frozen=True)
 class EnrolSummary:
     """What enrolment did. `failed` maps reference id -> reason, `without_references` lists writers no query can be
-    held against; `odd` names references that hardly resemble the other references of their writer, among those
-    enrolled now: filed under a wrong name, or signed by somebody else."""
+    held against; `odd` names references that hardly resemble the other references of their writer: filed under
+    a wrong name, or signed by somebody else."""
 
     gallery_id: str
     verifier_version: str
@@ -106,7 +106,8 @@ class _Enrolling:
         made = self._templates(changed, prepared)
         if made:
             save_templates(self.store, made, self.verifier.version)
-        self.odd += [name for template in made if (name := self._odd(template)) is not None]
+        standing = [held[w] for w, rows in chosen.items() if rows and w not in changed]
+        self.odd += [name for template in (*made, *standing) if (name := self._odd(template)) is not None]
         self.n_enrolled += len(made)
         self.n_references += sum(len(t.reference_ids) for t in made)
         self.n_unchanged += sum(1 for w, rows in chosen.items() if rows and w not in changed)

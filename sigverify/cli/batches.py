@@ -66,6 +66,9 @@ def enrol(
     catalogue: CatalogueOption,
     references: Annotated[Path | None, typer.Option(help="Folder with a manifest.csv of references to add.")] = None,
     writers: Annotated[list[str] | None, typer.Option("--writer", help="Only this writer; may be repeated.")] = None,
+    withdraw: Annotated[
+        list[str] | None, typer.Option(help="Signature id that is no reference any more; may be repeated.")
+    ] = None,
     max_references: Annotated[int, typer.Option(help="References kept in a template.", min=1, max=10)] = 10,
     verifier: VerifierOption = "default",
     tracking: TrackingOption = None,
@@ -74,6 +77,9 @@ def enrol(
     as_json: JsonOption = False,
 ) -> None:
     """Make templates from the catalogue's references, for one verifier's encoder.
+
+    "look at" names references that hardly resemble their writer's others. A person compares them; --withdraw takes a
+    wrong one out (until it is delivered among references again).
 
     Example: sigverify enrol --catalogue bank --references references/
     """
@@ -85,6 +91,8 @@ def enrol(
     store = Store.open(catalogue, create=references is not None)
     if references is not None:
         add_references(store, references, classification)
+    if withdraw:
+        store.mark_references(withdraw, is_reference=False)
     with progress("enrol") as say:
         summary = run(
             store,

@@ -80,7 +80,12 @@ def embed_signatures(
     failures = {str(k): int(v) for k, v in sorted(Counter(failure[~kept].tolist()).items())}
     rows: pd.DataFrame = distinct[kept].reset_index(drop=True)
     repeated = len(signatures) - len(distinct)
-    return Embedded(rows, held["embeddings"], scan, inner, repeated, failures, getattr(verifier, "parts", 1))
+    return Embedded(rows, held["embeddings"], scan, inner, repeated, failures, _parts_of(verifier))
+
+
+def _parts_of(verifier: Any) -> int:
+    """Embeddings it holds of a reference; 1 for systems that know no turns (and have no `embed_references`)."""
+    return int(verifier.settings.encoder.parts) if hasattr(verifier, "embed_references") else 1
 
 
 def embed_for_both(verifier: Any, images: Sequence[Image]) -> Floats:

@@ -14,7 +14,7 @@ from sigverify.records import Image
 from sigverify.scans.clean import Box, Ink, Mask, bounding_box, drop_dust, find_ink, resize
 from sigverify.scans.frame import drop_frame
 from sigverify.scans.place import fit
-from sigverify.scans.rules import drop_rules
+from sigverify.scans.rules import drop_rules, thickest
 
 FIRST_LOOK_PX = 640  # long side
 DETAIL = (2.0, 4.5)  # the ink's box, in multiples of its size on the canvas: fewer is coarse, more is slow
@@ -84,7 +84,9 @@ def _second_look(scan: Image, first: View, scale: float, settings: Preprocessing
     cut = scan[top : bottom + around, left : right + around]
     view = cut if scale == 1.0 else _scaled(cut, scale)
     ink = find_ink(view)
-    plain = drop_rules(ink.mask) if first.ruled else ink.mask  # cut to the ink, a straight flourish would be a rule too
+    most = thickest(len(first.image)) * scale / first.scale
+    # only where the whole scan had one: cut to the ink, a straight flourish would be a rule too
+    plain = drop_rules(ink.mask, most) if first.ruled else ink.mask
     # dust is as large as the first look said it is: measured in the scan's own px
     mask = drop_dust(plain, ink, settings.min_speck_px * (scale * max(scan.shape) / FIRST_LOOK_PX) ** 2)
     return View(view, ink, mask, bounding_box(mask), first.first_mask, scale, (float(top), float(left)), first.ruled)

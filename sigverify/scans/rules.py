@@ -9,9 +9,11 @@ algorithms, 2008, "line track height").
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from sigverify.scans.clean import Mask
 
@@ -21,9 +23,11 @@ ACROSS = 0.8  # of the width is covered by a rule
 ROUGHLY = 0.5  # of the width is met by the first guess at it, a pixel or two beside at an end
 STEEPEST = 0.06  # rise over run, 3.4 degrees
 STRAIGHT_PX = 0.45  # mean distance of a rule's middle from its straight line, at most; pixels alone make 0.25
-THICKEST = 0.03  # of the scan's height, or 4 px
+THICKEST = 0.03  # of the scan's height, or THICKEST_PX at 640 px
+THICKEST_PX = 4.0
 THIN = 0.3  # of the width, at least, a rule runs by itself
 MOST = 4  # rules taken out of one scan
+MOST_PAIRS = 40_000  # of rows a line may join: a page with more is striped or dark, and holds no rule to be told apart
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.intp]
@@ -38,18 +42,27 @@ class Rule:
     thickness: float
 
 
-def drop_rules(mask: Mask) -> Mask:
-    """`mask` (h, w) without its ruled lines; the mask itself where there is none."""
+def thickest(height: int) -> float:
+    """How thick a rule may be in a scan of `height` px, px."""
+    return max(THICKEST_PX, THICKEST * height)
+
+
+def drop_rules(mask: Mask, most: float | None = None) -> Mask:
+    """`mask` (h, w) without its ruled lines; the mask itself where there is none.
+
+    `most` is how thick they may be, px: `thickest` of the whole scan where the mask is only a part of it.
+    """
     for _ in range(MOST):
-        rule = find_rule(mask)
+        rule = find_rule(mask, most)
         if rule is None:
             break
         mask = _without(mask, rule)
     return mask
 
 
-def find_rule(mask: Mask) -> Rule | None:
-    """The ruled line across `mask` (h, w) that fills most of its width, or None."""
+def find_rule(mask: Mask, most: float | None = None) -> Rule | None:
+    """The ruled line across `mask` (h, w) that fills most of its width, at most `most` px thick, or None."""
+    limit = thickest(len(mask)) if most is None else most
     width = mask.shape[1] // BANDS
     if width < 4 or mask.shape[0] < 8:
         return None
@@ -61,18 +74,21 @@ def find_rule(mask: Mask) -> Rule | None:
     least = round(ACROSS * BANDS)
     if np.count_nonzero(full.any(axis=0)) < least:
         return None
-    found = _best_line(full, starts + (width - 1) / 2, least)
-    return None if found is None else _refined(mask, *found)
+    found = _best_line(full, starts + (width - 1) / 2, least, limit + STEEPEST * width + 1)
+    return None if found is None else _refined(mask, *found, limit)
 
 
-def _best_line(full: Mask, middles: Floats, least: int) -> tuple[float, float] | None:
-    """(level, slope) of the line through most filled bands (rows, BANDS); None where that is fewer than `least`."""
+def _best_line(full: Mask, middles: Floats, least: int, limit: float) -> tuple[float, float] | None:
+    """(level, slope) of the line through most filled bands (rows, BANDS); None where that is fewer than `least`.
+
+    It starts and ends on filled rows with no more than `limit` others above and below: a rule, not a blot.
+    """
     near = full.copy()  # a row counts for its neighbours: a slanting line fills a band's row only in part
     near[1:] |= full[:-1]
     near[:-1] |= full[1:]
-    rows, bands = np.nonzero(full)
+    rows, bands = np.nonzero(full & ~_thick(full, ceil(limit) + 1))
     left, right = bands < BANDS // 4, bands >= BANDS - BANDS // 4
-    if not left.any() or not right.any():
+    if not 0 < np.count_nonzero(left) * np.count_nonzero(right) <= MOST_PAIRS:
         return None
     run = middles[bands[right]][None, :] - middles[bands[left]][:, None]
     slope = (rows[right][None, :] - rows[left][:, None]) / run
@@ -90,7 +106,13 @@ def _best_line(full: Mask, middles: Floats, least: int) -> tuple[float, float] |
     return (float(level[best]), float(slope[best])) if through[best] >= least else None
 
 
-def _refined(mask: Mask, level: float, slope: float) -> Rule | None:
+def _thick(full: Mask, length: int) -> Mask:
+    """Where a column of `full` has at least `length` filled rows in a row."""
+    whole: Mask = ndimage.binary_opening(full, np.ones((length, 1), bool))
+    return whole
+
+
+def _refined(mask: Mask, level: float, slope: float, limit: float) -> Rule | None:
     """The same line fitted to the middles of the runs of ink it passes through; None where they are no rule."""
     columns = np.arange(mask.shape[1])
     for share in (ROUGHLY, ACROSS, ACROSS):
@@ -104,7 +126,7 @@ def _refined(mask: Mask, level: float, slope: float) -> Rule | None:
         middle = (top + bottom - 1)[alone] / 2
         slope, level = (float(number) for number in np.polyfit(columns[alone], middle, 1))
     away = np.abs(middle - level - slope * columns[alone])
-    if away.mean() > STRAIGHT_PX or thickness > max(4.0, THICKEST * mask.shape[0]) or abs(slope) > STEEPEST:
+    if away.mean() > STRAIGHT_PX or thickness > limit or abs(slope) > STEEPEST:
         return None
     return Rule(level, slope, thickness)
 

@@ -66,8 +66,9 @@ def _most_alike(held: Floats, asked: Floats) -> Floats:
 def _expected(held: Floats, amount: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Floats:
     """What two references have in common in each cell (rows, columns), drawn towards what is expected of anybody."""
     one, other = np.triu_indices(len(held), 1)
-    upright = held[one, 0]
-    between = _by_cell(np.minimum(upright, _most_alike(held[other], upright)), shape)
+    there, back = (np.minimum(held[a, 0], _most_alike(held[b], held[a, 0])) for a, b in ((one, other), (other, one)))
+    more = there.sum(axis=1) >= back.sum(axis=1)
+    between = _by_cell(np.where(more[:, None], there, back), shape)
     counting = counting_pairs(between.sum(axis=(1, 2))[None], settings.odd_reference)[0]
     prior = settings.own_pairs * settings.own_expected * amount
     return np.asarray((between[counting].sum(axis=0) + prior) / (counting.sum() + settings.own_pairs), np.float32)

@@ -103,13 +103,12 @@ class Scorer:
         """
         held = self.similarity.scaled(embeddings, "embeddings")
         self._check_dimensions(held, [held])
-        of_rows = partial(of_pairs, self.similarity, held)
+        of_rows = partial(of_pairs, self.similarity.pairs, held)
         each = over_distinct_pairs(of_rows, len(held), query, references[template])
         if self.normalisation == "own":
             one, other = np.triu_indices(references.shape[1], 1)
-            between = of_rows(references[:, one].ravel(), references[:, other].ravel()).reshape(
-                len(references), len(one)
-            )
+            flat = (references[:, one].ravel(), references[:, other].ravel())
+            between = of_pairs(self.similarity.mutual, held, *flat).reshape(len(references), len(one))
             return self._beside_own(fuse(each, self.settings.fusion), between, template)
         sides = (_take(self._template_side(held[references]), template), _take(self._query_side(held), query))
         return normalise(fuse(each, self.settings.fusion), self.normalisation, *sides)
@@ -140,7 +139,7 @@ class Scorer:
         found = np.empty((n, len(one)), np.float32)
         for part in _chunks(n, len(one) * d):
             first, second = held[part][:, one].reshape(-1, d), held[part][:, other].reshape(-1, d)
-            found[part] = self.similarity.pairs(first, second).reshape(found[part].shape)
+            found[part] = self.similarity.mutual(first, second).reshape(found[part].shape)
         return found
 
     def _beside_own(self, fused: Floats, between: Floats, template: Ints) -> Floats:

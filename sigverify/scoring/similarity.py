@@ -7,6 +7,7 @@ Ballard, "Color indexing", IJCV 1991; for such rows 1 - |a - b| / 2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,10 @@ class Similarity(Protocol):
         """(p, d) and (p, d), both scaled: (p,) float32."""
         ...
 
+    def mutual(self, one: Floats, other: Floats) -> Floats:
+        """As `pairs`, of references with one another: the same whichever comes first."""
+        ...
+
     def table(self, one: Floats, other: Floats) -> Floats:
         """(n, d) and (m, d), both scaled: (n, m) float32."""
         ...
@@ -44,6 +49,9 @@ class Cosine:
 
     def pairs(self, one: Floats, other: Floats) -> Floats:
         return np.asarray(np.einsum("pd,pd->p", one, other), np.float32)
+
+    def mutual(self, one: Floats, other: Floats) -> Floats:
+        return self.pairs(one, other)
 
     def table(self, one: Floats, other: Floats) -> Floats:
         products: Floats = one @ other.T
@@ -61,6 +69,9 @@ class Overlap:
 
     def pairs(self, one: Floats, other: Floats) -> Floats:
         return np.asarray(np.minimum(one, other).sum(axis=1), np.float32)
+
+    def mutual(self, one: Floats, other: Floats) -> Floats:
+        return self.pairs(one, other)
 
     def table(self, one: Floats, other: Floats) -> Floats:
         found = np.empty((len(one), len(other)), np.float32)
@@ -89,6 +100,10 @@ class Turned:
         best: Floats = np.max([self.of.pairs(asked, part) for part in self._parts(other)], axis=0)
         return best
 
+    def mutual(self, one: Floats, other: Floats) -> Floats:
+        best: Floats = np.maximum(self.pairs(one, other), self.pairs(other, one))
+        return best
+
     def table(self, one: Floats, other: Floats) -> Floats:
         asked = one[:, : self.size]
         best: Floats = np.max([self.of.table(asked, part) for part in self._parts(other)], axis=0)
@@ -108,13 +123,16 @@ def similarity_named(name: str) -> Similarity:
     return _KNOWN[name]
 
 
-def of_pairs(similarity: Similarity, embeddings: Floats, one: Ints, other: Ints) -> Floats:
-    """Similarities (p,) of rows `one` (p,) and `other` (p,) of scaled `embeddings` (n, d), piece by piece."""
+def of_pairs(compare: Callable[[Floats, Floats], Floats], embeddings: Floats, one: Ints, other: Ints) -> Floats:
+    """Similarities (p,) of rows `one` (p,) and `other` (p,) of scaled `embeddings` (n, d), piece by piece.
+
+    `compare` is `pairs` or `mutual` of a similarity.
+    """
     found = np.empty(len(one), np.float32)
     step = max(1, _CHUNK // max(1, embeddings.shape[1]))
     for start in range(0, len(one), step):
         part = slice(start, start + step)
-        found[part] = similarity.pairs(embeddings[one[part]], embeddings[other[part]])
+        found[part] = compare(embeddings[one[part]], embeddings[other[part]])
     return found
 
 

@@ -75,7 +75,10 @@ def test_a_reference_filed_under_another_name_is_named(store, references):
     rows = store.signatures()
     assert list(summary.odd) == rows.loc[rows.digest == digest, "signature_id"].tolist() and len(summary.odd) == 1
     assert f"look at: {summary.odd[0]} (hardly resembles" in summary.text()
-    assert enrol(store, Verifier.load()).odd == ()  # of those enrolled now, nobody
+    assert enrol(store, Verifier.load()).odd == summary.odd  # nothing is made anew, and it is named again
+    store.mark_references(summary.odd, is_reference=False)
+    again = enrol(store, Verifier.load())
+    assert (again.n_enrolled, again.n_references, again.odd) == (1, 5, ())
 
 
 def test_writers_are_known_with_and_without_references(store, bank):

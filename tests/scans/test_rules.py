@@ -14,7 +14,7 @@ from PIL import ImageDraw
 from sigverify.config import PreprocessingSettings
 from sigverify.scans.clean import find_ink
 from sigverify.scans.prepare import prepare
-from sigverify.scans.rules import drop_rules, find_rule
+from sigverify.scans.rules import MOST_PAIRS, drop_rules, find_rule
 from sigverify.synthesis.sets import draw_signatures
 
 DROP = PreprocessingSettings(stroke_width_px=3.0, stroke_shape="line", ruled_lines="drop")
@@ -72,6 +72,33 @@ def test_hardly_a_ruled_line_is_missed(written):
         if find_rule(find_ink(ruled(written, level, slope, 1 + i % 5)).mask) is None
     ]
     assert len(missed) <= 1, missed
+
+
+@pytest.mark.parametrize(
+    ("shape", "thickness"), [((600, 1600), 8), ((600, 1600), 10), ((1200, 2400), 12), ((500, 1200), 5)]
+)
+def test_a_rule_on_a_large_sheet_goes_from_the_second_look_too(shape, thickness):
+    """The second look is cut to the ink, so that it is low, and finer, so that the rule is thicker in px."""
+    signature = draw_signatures(1, 1, 0, seed=4, long_side_px=500).images[0]
+    sheet = np.full(shape, 245, np.uint8)
+    top, left = (shape[0] - signature.shape[0]) // 2, (shape[1] - signature.shape[1]) // 2
+    sheet[top : top + signature.shape[0], left : left + signature.shape[1]] = signature
+    lined = ruled(sheet, (top + 0.72 * signature.shape[0]) / shape[0], thickness=thickness)
+    plain, crossed = prepare(sheet, DROP), prepare(lined, DROP)
+    assert crossed.image is not None
+    assert np.abs(np.subtract(plain.ink_box, crossed.ink_box)).max() <= 0.05 * signature.shape[1]
+
+
+@pytest.mark.parametrize("dark", ["stripes", "band", "half"])
+def test_a_dark_or_striped_page_is_looked_at_as_fast_as_any(dark):
+    """So many rows could hold a rule that every pair of them would be tried: counted, not timed."""
+    mask = np.zeros((640, 640), bool)
+    mask[{"stripes": slice(0, None, 3), "band": slice(200, 330), "half": slice(0, 320)}[dark]] = True
+    tried = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np, "unique", lambda values, **_: tried.append(len(values)) or values[:0])
+        assert find_rule(mask) is None
+    assert sum(tried) <= MOST_PAIRS
 
 
 def test_a_scan_without_a_rule_is_what_it_was(written):

@@ -258,10 +258,12 @@ def test_references_held_turned_count_by_the_part_that_is_most_alike(similarity,
         each = np.array([[best(q, r) for r in references] for q in queries])
         assert np.allclose(scored.reference_scores, each, atol=1e-5)
         if normalisation == "own":
-            between = [best(references[i], references[j]) for j in range(len(references)) for i in range(j)]
+            both = [(references[i], references[j]) for j in range(len(references)) for i in range(j)]
+            between = [max(best(one, other), best(other, one)) for one, other in both]
             own = (sum(between) + settings.own_expected) / (len(between) + 1)
             expected = (each.mean(1) + each.max(1)) / 2 - settings.own_share * own
             assert np.allclose(scored.score, expected, atol=1e-5)
+        assert np.allclose(scorer.score(queries, references[::-1]).score, scored.score, atol=1e-6)  # in any order
         pairs = scorer.score_pairs(queries, [references] * len(queries))
         assert np.allclose([p.score for p in pairs], scored.score, atol=1e-4)
         rows = np.concatenate([np.concatenate([queries] * 3, axis=1), references])
