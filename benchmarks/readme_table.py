@@ -5,7 +5,8 @@ Example, after a benchmark of each set into runs/bench/SET::
     .venv/bin/python benchmarks/readme_table.py runs/bench/cedar runs/bench/bengali runs/bench/hindi runs/bench/ssbi
 
 Prints Markdown: a row a system (the verifier, then the baselines measured beside it), a column a set; skilled EER in
-per cent with its 95 % interval at ``--references``, random EER behind the stroke, and the verdict of the controls.
+per cent with its 95 % interval at ``--references``, random EER behind the stroke, and the verdict of the controls. Then
+what the verifier's own thresholds do, in per cent of trials.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+DONE = ("genuine_accepted", "genuine_rejected", "skilled_accepted", "skilled_rejected", "random_accepted")
+
 
 def main() -> None:
     """Read, print."""
@@ -22,7 +25,10 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", help="one a data set, with benchmark.json")
     parser.add_argument("--references", default="5", help="the number of references shown; 5 unless told")
     args = parser.parse_args()
-    print(table([read(folder) for folder in args.folders], args.references))
+    results = [read(folder) for folder in args.folders]
+    print(table(results, args.references))
+    print()
+    print(decisions(results, args.references))
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -45,6 +51,20 @@ def table(results: list[dict[str, Any]], k: str) -> str:
     for name in systems:
         cells = [next((cell(b, k) for b in r["baselines"] if b["name"] == name), "") for r in results]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def decisions(results: list[dict[str, Any]], k: str) -> str:
+    """Markdown: what the verifier's own thresholds do with each kind of trial."""
+    heads = [f"{', '.join(r['datasets'])} ({r['counts']['writers']})" for r in results]
+    lines = [f"| {k} references, own thresholds | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name in DONE:
+        cells = []
+        for result in results:
+            own = result["figures"].get(k, {}).get("at_own_thresholds") or {}
+            low, high = own.get(f"{name}_interval") or (None, None)
+            cells.append("-" if low is None else f"{own[name]:.1f} [{low:.1f}, {high:.1f}]")
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

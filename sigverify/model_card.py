@@ -10,7 +10,7 @@ from sigverify.verifier import Verifier
 
 
 def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) -> str:
-    """The card as Markdown. `measured`: {data set in words: {"skilled_eer": {k: %}, "random_eer": {k: %}, ...}}."""
+    """The card as Markdown. `measured`: {data set in words: BenchmarkResult.for_card}, rates in per cent."""
     settings, pre = verifier.settings, verifier.settings.preprocessing
     parts = [
         f"# Verifier {settings.name}",
@@ -33,6 +33,8 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
         "## Known limits",
         "- Skilled forgeries are far harder than random ones; read the two rates apart.",
         "- Copies (photocopies, replays) score highest of all: the batch refers them by their ink, not by the score.",
+        "- With one reference the error is two to three times that with five: do not decide automatically on one.",
+        "- A stamp across the signature is taken for ink of it, and costs tens of points of EER.",
         "- A provisional operating point says nothing about your customers: run `sigverify calibrate` on your own "
         "labelled signatures.",
     ]
@@ -92,10 +94,16 @@ def _measured(measured: Mapping[str, Any]) -> list[str]:
     lines = ["## Measured"]
     if not measured:
         return [*lines, "See the run's metrics, or run `sigverify benchmark --data CATALOGUE`."]
-    lines += ["| data | references | skilled EER % | random EER % |", "|---|---|---|---|"]
+    lines += [
+        "At these thresholds: genuine accepted, genuine rejected, skilled forgeries accepted; all in per cent.",
+        "",
+        "| data | references | skilled EER | random EER | genuine accepted | genuine rejected | skilled accepted |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, result in measured.items():
         for k, skilled in result["skilled_eer"].items():
             low, high = result["skilled_interval"][k]
-            random = result["random_eer"][k]
-            lines.append(f"| {name} | {k} | {skilled:.1f} [{low:.1f}, {high:.1f}] | {random:.1f} |")
+            done = (result.get(each, {}).get(k) for each in ("genuine_accepted", "genuine_rejected", "far_skilled"))
+            rates = " | ".join("-" if rate is None else f"{rate:.1f}" for rate in (result["random_eer"][k], *done))
+            lines.append(f"| {name} | {k} | {skilled:.1f} [{low:.1f}, {high:.1f}] | {rates} |")
     return lines

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sigverify.bundle import CARD
 from sigverify.config import to_dict
+from sigverify.model_card import write_card
 from sigverify.registry import DEFAULT_NAME, Evidence, Registered, Registry, describe
 from sigverify.retraining import Retrained, save_history
 from sigverify.verifier import Verifier
@@ -35,6 +37,8 @@ def register_retrained(
         benchmark.save(out / "evidence" / "benchmark")
         folders["benchmark"] = out / "evidence" / "benchmark"
         results = json.loads(benchmark.to_json())
+        named = str(benchmark.about.get("title") or ", ".join(results["datasets"]))
+        (done.bundle / CARD).write_text(write_card(verifier, {named: benchmark.for_card()}), encoding="utf-8")
     evidence = Evidence(
         parameters=flat(verifier.settings.training.get("settings", {}))
         | {"n_writers": done.n_writers, "n_images": done.n_images},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,9 @@ from sigverify.batch.enrolment import add_references, enrol
 from sigverify.batch.landing import ingest_batch
 from sigverify.config import OperatingPoint, Policy
 from sigverify.errors import Unreconciled
-from sigverify.records import BatchState, Classification
+from sigverify.records import BatchState, Classification, Part
 from sigverify.registry import Registry
+from sigverify.retraining import writers_of
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 from sigverify.synthesis.bank import SyntheticBank, synthesise_bank
@@ -129,7 +131,8 @@ def test_a_catalogue_restored_from_backup_is_decided_again(catalogue: Path, bank
 
 def test_a_candidate_is_trained_measured_and_registered(tmp_path: Path) -> None:
     store = synthesise_catalogue(tmp_path / "catalogue", 26, 6, 3, seed=3)
-    writers = sorted(store.signatures().writer_id.unique())
+    strangers = writers_of(store.signatures(), Part.TEST)
+    writers = sorted(set(store.signatures().writer_id) - set(strangers))
     plan = Retraining(
         catalogue=str(tmp_path / "catalogue"),
         out=str(tmp_path / "out"),
@@ -139,11 +142,15 @@ def test_a_candidate_is_trained_measured_and_registered(tmp_path: Path) -> None:
         calibration_writers=writers[10:20],
         registered_name="candidate",
         tracking=f"sqlite:///{tmp_path / 'mlflow.db'}",
-        measure=False,
     )
     made = retrain_verifier(plan)
     registry = Registry(plan.tracking)
     held = registry.show("models:/candidate@challenger")
     assert (held.uri, held.verifier_version) == (made["uri"], made["verifier_version"])
     assert Verifier.load(registry.fetch(made["uri"], tmp_path / "fetched")).version == made["verifier_version"]
-    assert Verifier.load(made["bundle"]).settings.encoder.backbone == plan.backbone
+    candidate = Verifier.load(made["bundle"])
+    assert candidate.settings.encoder.backbone == plan.backbone
+    logged = json.loads((tmp_path / "out" / "evidence" / "benchmark" / "benchmark.json").read_text())
+    assert logged["counts"]["writers"] == len(strangers) and candidate.version == made["verifier_version"]
+    row = next(line for line in candidate.card.splitlines() if line.startswith(f"| {logged['title']} | 1 |"))
+    assert f"{logged['skilled_eer']['1']:.1f}" in row and f"{logged['random_eer']['1']:.1f}" in row
