@@ -11,7 +11,7 @@ from PIL import Image as Picture
 from sigverify.synthesis.sets import draw_signatures
 
 COMMANDS = [
-    ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["verify"], ["verify-one"], ["benchmark"], ["calibrate"],
+    ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["forget"], ["verify"], ["verify-one"], ["benchmark"], ["calibrate"],
     ["train"], ["audit-data"], ["models", "list"], ["models", "show"], ["models", "promote"],
 ]  # fmt: skip
 

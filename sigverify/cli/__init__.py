@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from sigverify.cli import audit, batches, calibrating, data, judge, models, training
+from sigverify.cli import audit, batches, calibrating, data, erasing, judge, models, training
 from sigverify.errors import SigverifyError
 
 INTERRUPTED = 130
@@ -31,6 +31,7 @@ judge.add_to(app)
 calibrating.add_to(app)
 audit.add_to(app)
 training.add_to(app)
+erasing.add_to(app)
 app.add_typer(models.app, name="models")
 
 

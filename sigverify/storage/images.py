@@ -66,6 +66,20 @@ class Images:
             )  # fmt: skip
         return data
 
+    def remove(self, url: str) -> bool:
+        """Delete an image's file; False where there was none. Nothing may name it any more."""
+        _parsed(url)
+        try:
+            self._fs.rm_file(self._path(url))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise BadInput(
+                "an image could not be removed", got=error.strerror or type(error).__name__,
+                next="make the image folder writable and repeat the step",
+            ) from error  # fmt: skip
+        return True
+
     def local_path(self, url: str) -> Path | None:
         """Where the image lies when the root is a local folder, for workers that read files; None elsewhere."""
         _parsed(url)

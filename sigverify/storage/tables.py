@@ -132,6 +132,17 @@ templates = sa.Table(
     sa.Column("enrolled_at", sa.String, nullable=False),
 )
 
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("erasure_id", sa.String, primary_key=True),
+    sa.Column("writer_digest", sa.String, nullable=False),  # SHA-256 of the writer's id: who has the id can look it up
+    sa.Column("approved_by", sa.String, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),  # {what: how many rows}
+    sa.Column("pending", sa.JSON, nullable=False),  # URLs of images whose files are still to be removed
+    sa.Column("at", sa.String, nullable=False),
+)
+
 decisions = sa.Table(
     "decisions",
     metadata,
