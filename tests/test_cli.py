@@ -11,8 +11,8 @@ from PIL import Image as Picture
 from sigverify.synthesis.sets import draw_signatures
 
 COMMANDS = [
-    ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["forget"], ["verify"], ["verify-one"], ["benchmark"], ["calibrate"],
-    ["train"], ["audit-data"], ["models", "list"], ["models", "show"], ["models", "promote"],
+    ["import-dataset"], ["synthesise"], ["ingest"], ["enrol"], ["forget"], ["verify"], ["verify-one"], ["benchmark"],
+    ["calibrate"], ["train"], ["audit-data"], ["models", "list"], ["models", "show"], ["models", "promote"],
 ]  # fmt: skip
 
 
