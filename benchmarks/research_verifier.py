@@ -4,7 +4,7 @@ Example, after benchmarks/real_sets.py into runs/real/bengali::
 
     .venv/bin/python benchmarks/research_verifier.py --bundle runs/real/bengali/training/verifier --name bengali
 
-Keeps weights, operating point and what it was trained on; its card says "research use". Refuses what is redistributable.
+Keeps weights, operating point and what it was trained on; its card says "research use". Refuses other terms.
 """
 
 from __future__ import annotations
