@@ -100,10 +100,11 @@ def _best_line(full: Mask, middles: Floats, least: int, limit: float) -> tuple[f
         return None
     at = np.rint(level[:, None] + slope[:, None] * middles).astype(np.intp)
     inside = (at >= 0) & (at < len(full))
-    passed = near[np.clip(at, 0, len(full) - 1), np.arange(BANDS)] & inside
-    through = passed.sum(axis=1)
-    best = int(through.argmax())
-    return (float(level[best]), float(slope[best])) if through[best] >= least else None
+    there = np.clip(at, 0, len(full) - 1), np.arange(BANDS)
+    through, exactly = ((held[there] & inside).sum(axis=1) for held in (near, full))
+    best = int((through * (BANDS + 1) + exactly).argmax())
+    # a row is full with the line in it or in the next: on average the line lies half a row further down
+    return (float(level[best]) + 0.5, float(slope[best])) if through[best] >= least else None
 
 
 def _thick(full: Mask, length: int) -> Mask:
