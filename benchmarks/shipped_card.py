@@ -33,7 +33,7 @@ def main() -> None:
         result: dict[str, Any] = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
         if result["verifier_version"] != verifier.version:
             raise SystemExit(f"{folder} measured {result['verifier_version']}, not {verifier.version}")
-        measured[f"{result['title']} ({result['code_commit']})"] = shown(result)
+        measured[f"{result['title']} ({result['code_commit'].split(',')[0]})"] = shown(result)
     place = verifier.weights_path.parent / CARD
     place.write_text(write_card(verifier, measured), encoding="utf-8")
     print(place)
