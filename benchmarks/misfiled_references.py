@@ -56,6 +56,8 @@ def main() -> None:
 
 def named(scorer: Scorer, rows: pd.DataFrame, embedded: Floats, k: int) -> Floats:
     """Shares of draws: the misfiled reference named, a right one beside it named, one named where all are right."""
+    from sigverify.batch.enrolment import NAMED_SOONER
+
     rng = np.random.default_rng(SEED)
     writer = rows["writer_id"].to_numpy()
     found = []
@@ -64,7 +66,7 @@ def named(scorer: Scorer, rows: pd.DataFrame, embedded: Floats, k: int) -> Float
         for _ in range(DRAWS if len(own) >= k else 0):
             right = rng.permutation(own)[:k]
             mixed = np.append(right[1:], rng.choice(others))
-            seen, alarm = scorer.odd_reference(embedded[mixed]), scorer.odd_reference(embedded[right])
+            seen, alarm = (scorer.odd_reference(embedded[chosen], NAMED_SOONER) for chosen in (mixed, right))
             found.append((seen == k - 1, seen is not None and seen != k - 1, alarm is not None))
     return np.mean(np.array(found, float), axis=0)
 

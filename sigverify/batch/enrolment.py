@@ -26,6 +26,7 @@ __all__ = ["EnrolSummary", "add_references", "enrol"]
 
 Progress = Callable[[int, int], None]
 WRITERS_AT_ONCE = 200  # prepared, embedded and committed together
+NAMED_SOONER = 0.8  # of the difference from which a reference ceases to count (benchmarks/misfiled_references.py)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class _Enrolling:
         )  # fmt: skip
 
     def _odd(self, template: Template) -> str | None:
-        found = self.verifier.scorer.odd_reference(template.embeddings)
+        found = self.verifier.scorer.odd_reference(template.embeddings, NAMED_SOONER)
         return None if found is None else template.reference_ids[found]
 
     def _held(self, writers: list[str]) -> dict[str, Template]:

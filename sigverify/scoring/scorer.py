@@ -113,10 +113,13 @@ class Scorer:
         sides = (_take(self._template_side(held[references]), template), _take(self._query_side(held), query))
         return normalise(fuse(each, self.settings.fusion), self.normalisation, *sides)
 
-    def odd_reference(self, references: Floats) -> int | None:
-        """Which of one template's references (k, d) does not belong with the others, from 0; None where none is odd."""
+    def odd_reference(self, references: Floats, share: float = 1.0) -> int | None:
+        """Which of one template's references (k, d) does not belong with the others, from 0; None where none is odd.
+
+        With `share` below 1 it is named sooner than it ceases to count: looking at it costs no score.
+        """
         held = self.similarity.scaled(references, "references")
-        found = int(odd_references(self._between(held[None]), self.settings.odd_reference)[0])
+        found = int(odd_references(self._between(held[None]), share * self.settings.odd_reference)[0])
         return None if found < 0 else found
 
     def _score_group(self, asked: Floats, rows: Ints, held: Floats, template: Ints) -> Scored:
