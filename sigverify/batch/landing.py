@@ -6,6 +6,7 @@ bytes that were read, then everything is committed at once; a crash leaves nothi
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,9 @@ from sigverify.records import BatchState, Classification
 from sigverify.storage import ledger
 from sigverify.storage.store import Store
 
-READERS = 4  # files at a time: reading, hashing and writing wait for the disk, not for each other
+# Files at a time: reading, hashing and writing wait for the disk, not for each other. More threads than processors take
+# turns more often than they wait (5,000 local files on 2 of them: 1.2 s with 2, 1.6 s with 4).
+READERS = max(2, min(4, os.cpu_count() or 2))
 AT_A_TIME = 16  # rows a thread takes: handing over a single one costs a tenth of its work
 Progress = Callable[[int, int], None]
 
