@@ -111,7 +111,7 @@ class _Enrolling:
         self.odd += [name for template in (*made, *standing) if (name := self._odd(template)) is not None]
         self.n_enrolled += len(made)
         self.n_references += sum(len(t.reference_ids) for t in made)
-        self.n_unchanged += sum(1 for w, rows in chosen.items() if rows and w not in changed)
+        self.n_unchanged += len(standing)
         self.bare |= {w for w, rows in chosen.items() if not rows}
 
     def finish(self, bare: list[str]) -> EnrolSummary:

@@ -115,9 +115,9 @@ def _thick(full: Mask, length: int) -> Mask:
 
 def _refined(mask: Mask, level: float, slope: float, limit: float) -> Rule | None:
     """The same line fitted to the middles of the runs of ink it passes through; None where they are no rule."""
-    columns = np.arange(mask.shape[1])
+    columns, paper = np.arange(mask.shape[1]), _paper_beside(mask)
     for share in (ROUGHLY, ACROSS, ACROSS):
-        top, bottom, held = _runs(mask, level + slope * columns)
+        top, bottom, held = _runs(mask, paper, level + slope * columns)
         if np.count_nonzero(held) < share * len(columns):
             return None
         thickness = float(np.quantile((bottom - top)[held], THIN))  # of the rule, where no stroke runs along it
@@ -132,7 +132,15 @@ def _refined(mask: Mask, level: float, slope: float, limit: float) -> Rule | Non
     return Rule(level, slope, thickness)
 
 
-def _runs(mask: Mask, rows: Floats) -> tuple[Ints, Ints, Mask]:
+def _paper_beside(mask: Mask) -> tuple[Ints, Ints]:
+    """Of each pixel of `mask` (h, w) the row of the nearest paper above it (-1: none) and below it (h: none)."""
+    index = np.arange(len(mask))[:, None]
+    above = np.maximum.accumulate(np.where(mask, -1, index), axis=0)
+    below = np.minimum.accumulate(np.where(mask, len(mask), index)[::-1], axis=0)[::-1]
+    return above, below
+
+
+def _runs(mask: Mask, paper: tuple[Ints, Ints], rows: Floats) -> tuple[Ints, Ints, Mask]:
     """Of each column the run of ink at `rows` or a pixel beside: its first row, the row after it, if there is any."""
     height, width = mask.shape
     columns = np.arange(width)
@@ -142,10 +150,7 @@ def _runs(mask: Mask, rows: Floats) -> tuple[Ints, Ints, Mask]:
         there = np.clip(np.rint(rows).astype(np.intp) + shift, 0, height - 1)
         hit = mask[there, columns] & ~held
         at[hit], held = there[hit], held | hit
-    # the nearest paper above and below: rows of the last paper seen so far, from both sides
-    index = np.arange(height)[:, None]
-    above = np.maximum.accumulate(np.where(mask, -1, index), axis=0)
-    below = np.minimum.accumulate(np.where(mask, height, index)[::-1], axis=0)[::-1]
+    above, below = paper
     return above[at, columns] + 1, below[at, columns], held
 
 
@@ -153,7 +158,7 @@ def _without(mask: Mask, rule: Rule) -> Mask:
     """`mask` without the rule: its rows go where no stroke passes through, or comes from one side only."""
     columns = np.arange(mask.shape[1])
     middle = rule.level + rule.slope * columns
-    top, bottom, held = _runs(mask, middle)
+    top, bottom, held = _runs(mask, _paper_beside(mask), middle)
     half = (rule.thickness + 1) / 2
     first, after = np.floor(middle - half).astype(np.intp), np.ceil(middle + half).astype(np.intp) + 1
     crossed = (top < first) & (bottom > after)
