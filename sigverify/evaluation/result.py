@@ -90,9 +90,8 @@ class BenchmarkResult:
         """The few figures that a model card shows."""
         shown: dict[str, Any] = {f"{name}_eer": self._each(name, "eer") for name in ("skilled", "random")}
         shown |= {f"{name}_interval": self._each(name, "eer_interval") for name in ("skilled", "random")}
-        own = {"genuine_accepted": "genuine_accepted", "genuine_rejected": "genuine_rejected"}
-        own["far_skilled"] = "skilled_accepted"
-        shown |= {name: self._each("at_own_thresholds", item) for name, item in own.items()}
+        shown |= {name: self._each("at_own_thresholds", name) for name in ("genuine_accepted", "genuine_rejected")}
+        shown["far_skilled"] = self._each("at_own_thresholds", "skilled_accepted")
         return shown
 
     def table(self) -> str:

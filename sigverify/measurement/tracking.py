@@ -12,7 +12,6 @@ from sigverify.evaluation.result import SHOWN, BenchmarkResult
 from sigverify.registry import Evidence, Registry
 
 EXPERIMENT = "benchmark"
-RANKING = ("auc",)  # of skilled and random forgeries each, and their intervals
 EVIDENCE = ("cllr_bits", "min_cllr_bits", "calibration_loss_bits", "ece_above_floor")
 _PARAMETERS = (
     "protocol", "lane", "seed", "fold", "catalogue_digest", "copy", "verifier_version", "encoder_id", "draws", "trials",
@@ -43,9 +42,8 @@ def metrics_of(result: BenchmarkResult) -> dict[str, float]:
             found |= _with_interval(f"{name}_{k}", rate, values["intervals"][name].get(k))
     for k, figures in result.figures.items():
         for kind in ("skilled", "random"):
-            for name in RANKING:
-                held = figures.get(kind) or {}
-                found |= _with_interval(f"{kind}_{name}_{k}", held.get(name), held.get(f"{name}_interval"))
+            held = figures.get(kind) or {}
+            found |= _with_interval(f"{kind}_auc_{k}", held.get("auc"), held.get("auc_interval"))
             evidence = (figures.get("evidence") or {}).get(kind) or {}
             found |= {f"{kind}_{name}_{k}": evidence.get(name) for name in EVIDENCE}
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
