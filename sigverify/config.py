@@ -68,19 +68,30 @@ class EncoderSettings:
     directions: int = added(0)  # > 0: a second expert in the same cells, stroke directions, nothing learnt
     direction_window_px: float = added(12.0)  # sd of its Gaussian windows
     direction_share: float = added(0.5)  # of the overlap; the rest is the backbone's
-    reference_turns_deg: tuple[float, ...] = added(())  # references are also enrolled turned by these angles
+    direction_split: int = added(1)  # cells of directions along each side of a cell of the grid: 2 sees four in each
+    direction_neighbours: int = added(3)  # cells along a side of the square whose energy a cell is divided by; odd
+    direction_limit: float = added(0.4)  # of that energy: one bold stroke does not drown its neighbourhood
+    reference_turns_deg: tuple[float, ...] = added(())  # references are also enrolled turned by these angles ...
+    reference_shifts_px: tuple[int, ...] = added(())  # ... and moved to the right by so many px of the canvas
 
     @property
     def parts(self) -> int:
-        """Embeddings held of a reference: upright, and one for each turn."""
-        return 1 + len(self.reference_turns_deg)
+        """Embeddings held of a reference: as it is, and one for each turn and shift."""
+        return 1 + len(self.reference_turns_deg) + len(self.reference_shifts_px)
+
+    @property
+    def grids(self) -> tuple[tuple[int, int, int], ...]:
+        """What an embedding of cells holds, in order: (numbers a cell, rows, columns) of each expert."""
+        rows, columns, split = self.grid_rows, self.grid_columns, self.direction_split
+        learnt = (self.cell_channels, rows, columns)
+        return (learnt, (self.directions, rows * split, columns * split)) if self.directions else (learnt,)
 
     @property
     def size(self) -> int:
         """Numbers in an embedding of a query; a reference has `parts` times as many."""
         if self.similarity == "cosine":
             return self.embedding_dim
-        return self.grid_rows * self.grid_columns * (self.cell_channels + self.directions)
+        return sum(numbers * rows * columns for numbers, rows, columns in self.grids)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOR, AGAINST, INK = "#0072B2", "#D55E00", "#222222"  # Okabe and Ito: told apart by every common kind of colour vision
-STRONGEST = 0.006  # share of the whole overlap in one cell that is shown in full colour
+STRONGEST = 0.43  # of the whole overlap, if every cell had as much: a cell with it is shown in full colour
 ENDINGS = (".png", ".svg", ".pdf")
 SHOWN = 6  # references in the picture, the nearest first
 
@@ -32,8 +32,7 @@ def explain(verifier: Verifier, answer: Verification) -> Evidence | None:
         return None
     query = verifier.embed([answer.query.image])[0]
     held = verifier.embed_references(_usable(answer)).reshape(-1, encoder.parts, encoder.size)
-    shape = (encoder.grid_rows, encoder.grid_columns)
-    return evidence(query, held, shape, verifier.settings.scoring)
+    return evidence(query, held, encoder.grids, verifier.settings.scoring)
 
 
 def save_picture(verifier: Verifier, answer: Verification, path: Path) -> Path:
@@ -93,7 +92,7 @@ def _tint(cells: Floats) -> Floats:
     from matplotlib.colors import to_rgb
 
     colour = np.where((cells >= 0)[..., None], to_rgb(FOR), to_rgb(AGAINST))
-    strength = np.clip(np.abs(cells) / STRONGEST, 0, 1)[..., None] * 0.75
+    strength = np.clip(np.abs(cells) * cells.size / STRONGEST, 0, 1)[..., None] * 0.75
     return np.concatenate([colour, strength], axis=2)
 
 

@@ -45,12 +45,9 @@ def _numbers(encoder: EncoderSettings) -> str:
     """What an embedding is, in words."""
     if encoder.similarity == "cosine":
         return f"{encoder.size} numbers, unit norm"
-    cells = (
-        f"{encoder.size} numbers in {encoder.grid_rows} x {encoder.grid_columns} cells: {encoder.cell_channels} learnt"
-    )
-    if not encoder.directions:
-        return cells
-    return f"{cells} and {encoder.directions} stroke directions, which nothing was learnt for, a cell"
+    numbers = [f"{each} in each of {rows} x {columns} cells" for each, rows, columns in encoder.grids]
+    told = f"{encoder.size} numbers: {numbers[0]} learnt"
+    return told if len(numbers) == 1 else f"{told}, {numbers[1]} stroke directions, which nothing was learnt for"
 
 
 def _normalisation(verifier: Verifier) -> str:

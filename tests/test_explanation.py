@@ -30,9 +30,13 @@ CELLS = EncoderSettings(
 POINT = OperatingPoint(Policy(), (Thresholds(3, 0.1, -0.1, 0, 0, 0, 0, random_below=-0.05),), "nothing", 0)
 
 
-@pytest.fixture(scope="module", params=[(), (-5.0, 5.0)], ids=["upright", "turned"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"reference_turns_deg": (-5.0, 5.0), "reference_shifts_px": (-6, 6), "direction_split": 2}],
+    ids=["upright", "turned"],
+)
 def verifier(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Verifier:
-    encoder = replace(CELLS, reference_turns_deg=request.param)
+    encoder = replace(CELLS, **request.param)
     weights = save_weights(build_encoder(encoder), tmp_path_factory.mktemp("v") / "weights.safetensors")
     scoring = ScoringSettings(normalisation="own", own_share=1.0)
     return Verifier(VerifierSettings(name="cells", encoder=encoder, scoring=scoring, operating_point=POINT), weights)

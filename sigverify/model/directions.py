@@ -11,21 +11,25 @@ from torch import Tensor
 from torch.nn import functional
 
 REDUCTION = 4  # px; gradients are pooled this far before they are smoothed
-STRONGEST = 0.4  # of the local energy: one bold stroke does not drown its neighbourhood
 _LEAST_ENERGY = 1e-3
 
 
-def stroke_directions(images: Tensor, rows: int, columns: int, directions: int, window_px: float) -> Tensor:
+def stroke_directions(
+    images: Tensor, grid: tuple[int, int, int], window_px: float, neighbours: int = 3, limit: float = 0.4
+) -> Tensor:
     """Images (n, 1, h, w) float in [0, 1] -> (n, directions, rows, columns) float32, not negative.
 
-    Directions are unsigned (0 to 180 degrees), each gradient shared between its two nearest; `window_px` is the
-    standard deviation of the Gaussian window of a cell. Each cell is normalised by the energy of its 3 x 3
-    neighbourhood.
+    `grid` is (directions, rows, columns). Directions are unsigned (0 to 180 degrees), each gradient shared between its
+    two nearest; `window_px` is the standard deviation of the Gaussian window of a cell. Each cell is divided by the
+    energy of the `neighbours` x `neighbours` cells about it, and cut off at `limit` of it.
     """
+    directions, rows, columns = grid
     with torch.autocast(images.device.type, enabled=False):
         cells = windowed(_oriented(images.float(), directions), rows, columns, window_px / REDUCTION)
-        energy = functional.avg_pool2d(cells.square().sum(1, keepdim=True), 3, 1, 1, count_include_pad=False).sqrt()
-        return (cells / (energy + _LEAST_ENERGY)).clamp(max=STRONGEST)
+        energy = cells.square().sum(1, keepdim=True)
+        if neighbours > 1:
+            energy = functional.avg_pool2d(energy, neighbours, 1, neighbours // 2, count_include_pad=False)
+        return (cells / (energy.sqrt() + _LEAST_ENERGY)).clamp(max=limit)
 
 
 def _oriented(images: Tensor, directions: int) -> Tensor:

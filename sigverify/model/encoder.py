@@ -23,7 +23,7 @@ from torch.nn import functional
 from sigverify.config import EncoderSettings
 from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound
 from sigverify.model.directions import stroke_directions, windowed
-from sigverify.model.pose import posed, turned
+from sigverify.model.pose import posed, shifted, turned
 from sigverify.model.tensors import read_tensors, write_tensors
 
 
@@ -46,24 +46,31 @@ class Encoder(nn.Module):
         self.norm = nn.BatchNorm1d(settings.embedding_dim) if settings.projection_norm else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
-        images = self._posed(images)
-        learnt = self._learnt(images)
-        settings = self.settings
-        if not settings.directions:
-            return learnt
-        cells = (settings.grid_rows, settings.grid_columns, settings.directions, settings.direction_window_px)
-        seen = of_sum_one(stroke_directions(images, *cells).flatten(1))
-        share = settings.direction_share
-        return torch.cat([learnt * (1 - share), seen * share], 1)
+        return self._described(self._posed(images))
 
     def references(self, images: Tensor) -> Tensor:
-        """What is held of references: (n, parts * d), the upright embedding, then one for each turn of the settings."""
-        turns = self.settings.reference_turns_deg
-        return torch.cat([self(images), *(self(turned(images, degrees)) for degrees in turns)], 1)
+        """What is held of references: (n, parts * d), the embedding, then one for each turn and shift of the settings.
+
+        A turned signature is brought to its pose again, one that is moved is not: the pose would move it back.
+        """
+        settings, upright = self.settings, self._posed(images)
+        turns = (self._posed(turned(images, degrees)) for degrees in settings.reference_turns_deg)
+        shifts = (shifted(upright, across) for across in settings.reference_shifts_px)
+        return torch.cat([self._described(each) for each in (upright, *turns, *shifts)], 1)
 
     def taught(self, images: Tensor) -> Tensor:
         """The part of the embedding that training changes, as an embedding of its own."""
         return self._learnt(self._posed(images))
+
+    def _described(self, posed_images: Tensor) -> Tensor:
+        """The embedding of images in their pose: what was learnt, and beside it the directions of strokes."""
+        learnt, settings = self._learnt(posed_images), self.settings
+        if not settings.directions:
+            return learnt
+        how = (settings.direction_window_px, settings.direction_neighbours, settings.direction_limit)
+        seen = of_sum_one(stroke_directions(posed_images, settings.grids[1], *how).flatten(1))
+        share = settings.direction_share
+        return torch.cat([learnt * (1 - share), seen * share], 1)
 
     def _posed(self, images: Tensor) -> Tensor:
         return images if self.settings.pose_stretch < 0 else posed(images, self.settings.pose_stretch)
@@ -176,8 +183,11 @@ def _check(settings: EncoderSettings) -> None:
         )
     if settings.directions and settings.similarity != "overlap":
         raise BadSettings("stroke directions are compared by overlap", got=settings.similarity, expected="overlap")
-    if settings.reference_turns_deg and settings.similarity != "overlap":
+    if settings.parts > 1 and settings.similarity != "overlap":
         raise BadSettings("turned references are compared by overlap", got=settings.similarity, expected="overlap")
+    if settings.direction_split < 1 or settings.direction_neighbours < 1 or settings.direction_neighbours % 2 == 0:
+        got = (settings.direction_split, settings.direction_neighbours)
+        raise BadSettings("directions need a split >= 1 and an odd number of neighbours", got=got)
     if not 0 <= settings.direction_share <= 1:
         raise BadSettings("direction_share is a share", got=settings.direction_share, expected="0 to 1")
 

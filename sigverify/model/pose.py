@@ -57,6 +57,11 @@ def turned(images: Tensor, degrees: float) -> Tensor:
     return functional.grid_sample(images, grid, align_corners=False)
 
 
+def shifted(images: Tensor, across: int) -> Tensor:
+    """Images (n, 1, h, w) moved `across` px to the right (negative: to the left); what leaves the canvas is lost."""
+    return functional.pad(images, (across, -across, 0, 0))
+
+
 def posed_images(images: Image, stretch: float) -> Image:
     """As `posed`, for prepared images (n, h, w) uint8."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float()

@@ -6,6 +6,8 @@ common in a cell, less what the references have in common there among themselves
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,8 @@ from sigverify.config import ScoringSettings
 from sigverify.errors import BadInput
 from sigverify.records import Floats
 from sigverify.scoring.normalisation import counting_pairs
+
+Grids = Sequence[tuple[int, int, int]]  # (numbers a cell, rows, columns) of each expert, as they lie in an embedding
 
 
 @dataclass(frozen=True)
@@ -30,27 +34,26 @@ class Evidence:
         return float(self.reference.sum())
 
 
-def evidence(query: Floats, references: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Evidence:
-    """Embeddings of cells `query` (d,) and `references` (k, d), each with a sum of one, in a grid of `shape`.
+def evidence(query: Floats, references: Floats, grids: Grids, settings: ScoringSettings) -> Evidence:
+    """Embeddings of cells `query` (d,) and `references` (k, d), each with a sum of one, made of `grids`.
 
-    References that are held turned too are (k, parts, d), upright first: the part that is most alike counts, as in the
-    score. With one reference, what references have in common is `settings.own_expected` of each cell, as in the score.
-    Raises BadInput where d is no multiple of the cells or there are no references.
+    The tables have the rows and columns of the finest grid; what a coarser cell says is spread evenly over the finer
+    ones it covers. References that are held turned too are (k, parts, d), upright first: the part that is most alike
+    counts, as in the score. With one reference, what references have in common is `settings.own_expected` of each cell,
+    as in the score. Raises BadInput where d is not the size of the grids or there are no references.
     """
-    cells = shape[0] * shape[1]
+    size = sum(math.prod(grid) for grid in grids)
     held = references[:, None] if references.ndim == 2 else references
-    if len(held) == 0 or query.shape[0] % cells or held.shape[2:] != query.shape:
-        raise BadInput(
-            "evidence needs embeddings of cells", got=(query.shape, references.shape), expected=f"n x {cells}"
-        )
+    if len(held) == 0 or query.shape != (size,) or held.shape[2:] != query.shape:
+        raise BadInput("evidence needs embeddings of cells", got=(query.shape, references.shape), expected=size)
     near = _most_alike(held, query[None])
-    common = _by_cell(np.minimum(near, query), shape)  # (k, rows, columns)
+    common = _by_cell(np.minimum(near, query), grids)  # (k, rows, columns)
     totals = common.sum(axis=(1, 2))
     nearest = int(totals.argmax())
     agreement = (common.mean(axis=0) + common[nearest]) / 2  # as the mean_max fusion weighs them
-    amount = _by_cell(near, shape)
-    expected = _expected(held, amount.mean(axis=0), shape, settings)
-    own, whole = _by_cell(query[None], shape)[0], (amount.mean(axis=0) + amount[nearest]) / 2
+    amount = _by_cell(near, grids)
+    expected = _expected(held, amount.mean(axis=0), grids, settings)
+    own, whole = _by_cell(query[None], grids)[0], (amount.mean(axis=0) + amount[nearest]) / 2
     lacking = agreement - expected
     beyond = lacking + (whole - own)  # the same, seen from the query: its surplus counts where it stands
     return Evidence(beyond, lacking, nearest)
@@ -63,18 +66,25 @@ def _most_alike(held: Floats, asked: Floats) -> Floats:
     return found
 
 
-def _expected(held: Floats, amount: Floats, shape: tuple[int, int], settings: ScoringSettings) -> Floats:
+def _expected(held: Floats, amount: Floats, grids: Grids, settings: ScoringSettings) -> Floats:
     """What two references have in common in each cell (rows, columns), drawn towards what is expected of anybody."""
     one, other = np.triu_indices(len(held), 1)
     there, back = (np.minimum(held[a, 0], _most_alike(held[b], held[a, 0])) for a, b in ((one, other), (other, one)))
     more = there.sum(axis=1) >= back.sum(axis=1)
-    between = _by_cell(np.where(more[:, None], there, back), shape)
+    between = _by_cell(np.where(more[:, None], there, back), grids)
     counting = counting_pairs(between.sum(axis=(1, 2))[None], settings.odd_reference)[0]
     prior = settings.own_pairs * settings.own_expected * amount
     return np.asarray((between[counting].sum(axis=0) + prior) / (counting.sum() + settings.own_pairs), np.float32)
 
 
-def _by_cell(values: Floats, shape: tuple[int, int]) -> Floats:
-    """(n, d) -> (n, rows, columns): the sum over what is kept of each cell."""
-    layers = values.shape[1] // (shape[0] * shape[1])
-    return np.asarray(values.reshape(len(values), layers, *shape).sum(axis=1), np.float32)
+def _by_cell(values: Floats, grids: Grids) -> Floats:
+    """(n, d) -> (n, rows, columns) of the finest grid: the sum over what is kept of each cell."""
+    rows, columns = max(grid[1] for grid in grids), max(grid[2] for grid in grids)
+    found = np.zeros((len(values), rows, columns), np.float32)
+    start = 0
+    for layers, tall, wide in grids:
+        part = values[:, start : start + layers * tall * wide].reshape(len(values), layers, tall, wide).sum(axis=1)
+        start += layers * tall * wide
+        down, across = rows // tall, columns // wide
+        found += part.repeat(down, axis=1).repeat(across, axis=2) / (down * across)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from sigverify.errors import BadSettings
 from sigverify.model.directions import stroke_directions, windowed
 from sigverify.model.encoder import build_encoder
 from sigverify.model.mining import distances
-from sigverify.model.pose import SPREAD_ACROSS, SPREAD_DOWN, posed
+from sigverify.model.pose import SPREAD_ACROSS, SPREAD_DOWN, posed, shifted
 
 CELLS = EncoderSettings(
     backbone="mobilenetv3_small_050",
@@ -83,7 +85,7 @@ def test_a_stroke_falls_into_the_cell_and_direction_it_runs_in() -> None:
     image = torch.zeros(2, 1, 96, 192)
     image[0, 0, 40:43, 10:60] = 1  # level: its gradient points up and down, 90 degrees
     image[1, 0, 10:60, 150:153] = 1  # upright: 0 degrees
-    found = stroke_directions(image, 6, 12, 4, 4.0)
+    found = stroke_directions(image, (4, 6, 12), 4.0)
     assert found.shape == (2, 4, 6, 12) and float(found.min()) >= 0
     level, upright = found[0].sum((1, 2)), found[1].sum((1, 2))
     assert int(level.argmax()) == 2 and int(upright.argmax()) == 0
@@ -91,7 +93,8 @@ def test_a_stroke_falls_into_the_cell_and_direction_it_runs_in() -> None:
     assert float(found[1, :, :, :6].sum()) == pytest.approx(0, abs=1e-4)
 
 
-def test_directions_agree_with_a_slow_oracle() -> None:
+@pytest.mark.parametrize(("neighbours", "limit"), [(3, 0.4), (1, 0.6)])
+def test_directions_agree_with_a_slow_oracle(neighbours: int, limit: float) -> None:
     generator = torch.Generator().manual_seed(1)
     image = smoothed(torch.rand(1, 1, 32, 64, generator=generator), 1.0)
     pixels = image[0, 0].numpy().astype(float)
@@ -106,9 +109,13 @@ def test_directions_agree_with_a_slow_oracle() -> None:
             histogram[(low + 1) % 3, y, x] += np.hypot(across, down) * (place % 1)
     cells = histogram.reshape(3, 2, 16, 4, 16).mean(axis=(2, 4))
     energy = (cells**2).sum(0)
-    near = np.array([[energy[max(0, r - 1) : r + 2, max(0, c - 1) : c + 2].mean() for c in range(4)] for r in range(2)])
-    expected = np.minimum(cells / (np.sqrt(near) + 1e-3), 0.4)
-    found = stroke_directions(image, 2, 4, 3, 0.0)[0].numpy()
+    about = neighbours // 2
+    near = [
+        [energy[max(0, r - about) : r + about + 1, max(0, c - about) : c + about + 1].mean() for c in range(4)]
+        for r in range(2)
+    ]
+    expected = np.minimum(cells / (np.sqrt(near) + 1e-3), limit)
+    found = stroke_directions(image, (3, 2, 4), 0.0, neighbours, limit)[0].numpy()
     assert np.allclose(found, expected, atol=1e-4)
 
 
@@ -143,6 +150,29 @@ def test_embeddings_of_cells_are_shares_and_their_parts_count_as_asked() -> None
     assert not [name for name, _ in encoder.named_parameters() if "projection" in name]
 
 
+def test_directions_may_have_finer_cells_than_what_is_learnt() -> None:
+    fine = replace(CELLS, direction_split=2)
+    assert fine.grids == ((4, 3, 6), (5, 6, 12)) and fine.size == 18 * 4 + 72 * 5
+    images = torch.rand(2, 1, 96, 192, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole, coarse = build_encoder(fine).eval()(images), build_encoder(CELLS).eval()(images)
+    assert whole.shape == (2, fine.size)
+    assert torch.allclose(whole[:, :72], coarse[:, :72]) and torch.allclose(whole.sum(1), torch.ones(2), atol=1e-5)
+
+
+def test_references_are_held_turned_and_moved_and_the_ink_that_stays_is_the_same() -> None:
+    held = replace(CELLS, reference_turns_deg=(-5.0,), reference_shifts_px=(-6, 6))
+    images = block(96, 48, 60, 20)
+    moved = shifted(images, 6)
+    assert torch.equal(moved[..., 6:], images[..., :-6]) and float(moved[..., :6].abs().sum()) == 0
+    assert torch.equal(shifted(moved, -6), images)
+    encoder = build_encoder(held).eval()
+    with torch.inference_mode():
+        parts = encoder.references(images).view(held.parts, held.size)
+        assert torch.equal(parts[:1], encoder(images)) and held.parts == 4
+    assert len({tuple(part.tolist()) for part in parts}) == 4  # a pose of its own would have moved them back
+
+
 def test_distance_is_one_minus_the_overlap() -> None:
     rows = torch.rand(6, 9, generator=torch.Generator().manual_seed(2))
     rows = rows / rows.sum(1, keepdim=True)
@@ -170,5 +200,8 @@ def test_settings_that_do_not_go_together_are_refused_and_old_names_stay() -> No
         build_encoder(EncoderSettings(directions=9))
     with pytest.raises(BadSettings, match="share"):
         build_encoder(EncoderSettings(grid_rows=2, grid_columns=2, similarity="overlap", direction_share=1.5))
+    for wrong in ({"direction_split": 0}, {"direction_neighbours": 2}):
+        with pytest.raises(BadSettings, match="odd"):
+            build_encoder(EncoderSettings(grid_rows=2, grid_columns=2, similarity="overlap", **wrong))
     assert "similarity" not in to_dict(EncoderSettings())
     assert from_dict(TrainingSettings, to_dict(TrainingSettings(encoder=CELLS))).encoder == CELLS
