@@ -1,6 +1,6 @@
 """Settings: frozen dataclasses, every number with its unit, unknown keys refused. They travel inside the verifier.
 
-``to_dict`` / ``from_dict`` turn any of them into JSON and back; ``digest`` names their content.
+``to_dict`` / ``from_dict``: any of them as JSON and back; ``digest`` names their content.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class EncoderSettings:
     direction_limit: float = added(0.4)  # of that energy: one bold stroke does not drown its neighbourhood
     reference_turns_deg: tuple[float, ...] = added(())  # references are also enrolled turned by these angles ...
     reference_shifts_px: tuple[int, ...] = added(())  # ... and moved to the right by so many px of the canvas
+    physical_size: bool = added(False)  # width and height of the ink in mm stand behind the cells (0: not known)
 
     @property
     def parts(self) -> int:
@@ -83,15 +84,19 @@ class EncoderSettings:
     def grids(self) -> tuple[tuple[int, int, int], ...]:
         """What an embedding of cells holds, in order: (numbers a cell, rows, columns) of each expert."""
         rows, columns, split = self.grid_rows, self.grid_columns, self.direction_split
-        learnt = (self.cell_channels, rows, columns)
-        return (learnt, (self.directions, rows * split, columns * split)) if self.directions else (learnt,)
+        seen = ((self.directions, rows * split, columns * split),) if self.directions else ()
+        return ((self.cell_channels, rows, columns), *seen)
+
+    @property
+    def described(self) -> int:
+        """Numbers in an embedding that come from the picture."""
+        cells = sum(numbers * rows * columns for numbers, rows, columns in self.grids)
+        return self.embedding_dim if self.similarity == "cosine" else cells
 
     @property
     def size(self) -> int:
         """Numbers in an embedding of a query; a reference has `parts` times as many."""
-        if self.similarity == "cosine":
-            return self.embedding_dim
-        return sum(numbers * rows * columns for numbers, rows, columns in self.grids)
+        return self.described + (2 if self.physical_size else 0)
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,9 @@ class ScoringSettings:
     own_share: float = added(0.6)  # "own": of the references' similarity to one another, taken off the score
     own_expected: float = added(0.8)  # that similarity where there is one reference ...
     own_pairs: float = added(1.0)  # ... and how many pairs of references this expectation is worth where there are more
+    size_share: float = added(
+        0.0
+    )  # taken off a similarity for each e-fold of another physical size; 0: size is ignored
     odd_reference: float = added(0.0)  # > 0: a reference so much less like the others does not count among those pairs
 
 
@@ -285,8 +293,7 @@ def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise BadSettings(f"{path} must be a table of settings", got=repr(value))
     known = typing.get_type_hints(kind)
-    unknown = sorted(set(value) - set(known))
-    if unknown:
+    if unknown := sorted(set(value) - set(known)):
         raise BadSettings(
             f"{path} has unknown keys", got=", ".join(unknown), expected=f"some of {', '.join(sorted(known))}"
         )

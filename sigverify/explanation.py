@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigverify.errors import BadInput
-from sigverify.records import Floats, Image
+from sigverify.records import Floats, Image, Verification
 from sigverify.scoring.evidence import Evidence, evidence
-from sigverify.verifier import Verification, Verifier
+from sigverify.verifier import Verifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,11 @@ def explain(verifier: Verifier, answer: Verification) -> Evidence | None:
     encoder = verifier.settings.encoder
     if answer.query.image is None or encoder.similarity != "overlap":
         return None
-    query = verifier.embed([answer.query.image])[0]
-    held = verifier.embed_references(_usable(answer)).reshape(-1, encoder.parts, encoder.size)
+    seen = encoder.described
+    query = verifier.embed([answer.query.image])[0, :seen]
+    usable = [p for p in answer.references if p.image is not None]
+    template = verifier.enrol("references", [str(i) for i in range(len(usable))], usable)
+    held = template.embeddings.reshape(-1, encoder.parts, encoder.size)[..., :seen]
     return evidence(query, held, encoder.grids, verifier.settings.scoring)
 
 
@@ -103,7 +106,14 @@ def _headline(answer: Verification) -> str:
         return words
     limits = f"accept at {decision.accept_threshold:.3f}, reject below {decision.reject_threshold:.3f}"
     chance = "" if answer.probability is None else f"   P(genuine) {answer.probability:.2f}"
-    return f"{words}\nscore {decision.score:.3f} ({limits}){chance}"
+    return f"{words}\nscore {decision.score:.3f} ({limits}){chance}{_size(answer)}"
+
+
+def _size(answer: Verification) -> str:
+    """What physical size counted, which no cell can show."""
+    if answer.size_ratio is None or not answer.size_share:
+        return ""
+    return "   on paper {:.2f} times as wide, {:.2f} times as high".format(*answer.size_ratio)
 
 
 def _legend(found: Evidence) -> str:

@@ -46,7 +46,7 @@ def _numbers(encoder: EncoderSettings) -> str:
     if encoder.similarity == "cosine":
         return f"{encoder.size} numbers, unit norm"
     numbers = [f"{each} in each of {rows} x {columns} cells" for each, rows, columns in encoder.grids]
-    told = f"{encoder.size} numbers: {numbers[0]} learnt"
+    told = f"{encoder.described} numbers: {numbers[0]} learnt"
     return told if len(numbers) == 1 else f"{told}, {numbers[1]} stroke directions, which nothing was learnt for"
 
 

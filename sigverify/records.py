@@ -6,7 +6,8 @@ An id is a plain string. ``writer_id`` is ``<set>/<writer>`` (``cedar/001``), ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]  # (h, w) grey, 0 black .. 255 white for scans
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+MM_PER_INCH = 25.4
+Sizes = Floats | Sequence[tuple[float, float]]  # (n, 2) width and height of the ink in mm; 0: not known
 
 
 class Label(StrEnum):
@@ -111,7 +114,8 @@ class Preparation:
 
     `image` is (canvas_height, canvas_width) uint8, **ink-positive**: 0 paper, 255 full ink; None when `failure` is set.
     `ink_box` is (top, left, bottom, right) in scan pixels; `measures` holds plain numbers (ink fraction, stroke width
-    in px, scale applied, paper level ...), the raw material of quality reports and of the nuisance probe.
+    in px, scale applied, paper level ...), the raw material of quality reports and of the nuisance probe. `dpi` is the
+    scan's resolution (across, down) where the file states one that a scanner can have.
     """
 
     image: Image | None
@@ -120,6 +124,21 @@ class Preparation:
     ink_box: tuple[int, int, int, int] | None = None
     fingerprint: bytes | None = None  # sigverify.scans.fingerprint: finds copies of the same ink
     measures: dict[str, float] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None
+
+    def at(self, dpi: float | None) -> Preparation:
+        """The same at a resolution that is known from elsewhere; as it is where that is None or no number."""
+        return self if dpi is None or not np.isfinite(dpi) else replace(self, dpi=(float(dpi), float(dpi)))
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height of the ink in mm; (0, 0) where the resolution is not known."""
+        if self.dpi is None or "crop_width_px" not in self.measures:
+            return 0.0, 0.0
+        across, down = self.dpi
+        return self.measures["crop_width_px"] / across * MM_PER_INCH, self.measures[
+            "crop_height_px"
+        ] / down * MM_PER_INCH
 
 
 @dataclass(frozen=True)
@@ -147,6 +166,29 @@ class Decision:
     reference_ids: tuple[str, ...] = ()
     reference_scores: tuple[float, ...] = ()  # similarity of the query with each reference, in reference order
     detail: str = ""  # e.g. the item or reference a copy was found to repeat
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The answer to one query: the decision, and what a reviewer needs to understand it."""
+
+    decision: Decision
+    probability: float | None  # calibrated P(genuine) at equal priors; None without a score
+    query: Preparation
+    references: tuple[Preparation, ...]
+    provisional: bool  # the operating point was not chosen on the bank's own signatures
+    verifier_version: str
+    if_forged: TrialKind | None = None  # the kind of forgery the score resembles more; None: not known
+    size_share: float = 0.0  # what physical size counted, see ScoringSettings
+
+    @property
+    def size_ratio(self) -> tuple[float, float] | None:
+        """How many times as wide and as high as the references (geometric mean); None where no size is known."""
+        known = [p.size_mm for p in self.references if p.image is not None and min(p.size_mm) > 0]
+        if not known or min(self.query.size_mm) <= 0:
+            return None
+        usual = np.exp(np.log(known).mean(axis=0))
+        return float(self.query.size_mm[0] / usual[0]), float(self.query.size_mm[1] / usual[1])
 
 
 def as_plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from sigverify.bundle import (
 )
 from sigverify.config import VerifierSettings, digest, from_dict, to_dict
 from sigverify.errors import BadInput, Mismatch
-from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Template, TrialKind
+from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Sizes, Template, Verification
 from sigverify.scoring.operating_point import decide, kind_if_forged, probability, thresholds_for
 from sigverify.scoring.scorer import Scorer
 from sigverify.trained_on import TrainedOn
@@ -48,19 +48,6 @@ from sigverify.trained_on import TrainedOn
 DEFAULT_FOLDER = Path(__file__).parent / "assets" / "default"
 Scan = bytes | str | Path
 Enrolled = tuple[str, Sequence[str], Sequence[Preparation], Sequence[str]]  # writer, ids, prepared references, digests
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The answer to one query: the decision, and what a reviewer needs to understand it."""
-
-    decision: Decision
-    probability: float | None  # calibrated P(genuine) at equal priors; None without a score
-    query: Preparation
-    references: tuple[Preparation, ...]
-    provisional: bool  # the operating point was not chosen on the bank's own signatures
-    verifier_version: str
-    if_forged: TrialKind | None = None  # the kind of forgery the score resembles more; None: not known
 
 
 class Verifier:
@@ -87,9 +74,9 @@ class Verifier:
         parts = {"encoder": to_dict(settings.encoder), "preprocessing": to_dict(settings.preprocessing)}
         self.encoder_id = digest({"weights": self.weights_sha256, **parts})
         self.version = f"{settings.name}-{digest(self._identity(), 8)}"
-        self.scorer = Scorer(
-            settings.scoring, self.cohort, settings.encoder.similarity, settings.encoder.parts, settings.encoder.size
-        )
+        encoder = settings.encoder
+        how = (encoder.similarity, encoder.parts, encoder.size, encoder.physical_size)
+        self.scorer = Scorer(settings.scoring, self.cohort, *how)
 
     # ---- bundle ----------------------------------------------------------------------------------------------------
 
@@ -147,6 +134,11 @@ class Verifier:
         """The same weights and cohort under other settings (a new operating point, a new name): a new version."""
         return self._changed(replace(self.settings, **changes), self.cohort)
 
+    def with_size(self, share: float) -> Verifier:
+        """The same with a `size_share` (0: no eye for size): another encoder_id, so enrol again; calibrate first."""
+        encoder = replace(self.settings.encoder, physical_size=share > 0)
+        return self.with_settings(encoder=encoder, scoring=replace(self.settings.scoring, size_share=share))
+
     def with_cohort(self, cohort: Floats | None) -> Verifier:
         """The same weights with another cohort (m, d)."""
         return self._changed(self.settings, cohort)
@@ -194,23 +186,31 @@ class Verifier:
 
         return prepare_many(sources, self.settings.preprocessing, pages, workers=workers, on_progress=on_progress)
 
-    def embed(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
-        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, as queries."""
-        return self._embed(images, batch_size, references=False)
+    def embed(self, images: Image | Sequence[Image], batch_size: int = 64, sizes_mm: Sizes | None = None) -> Floats:
+        """Prepared images (n, h, w) uint8 ink-positive to embeddings (n, d) float32, as queries.
 
-    def embed_references(self, images: Image | Sequence[Image], batch_size: int = 64) -> Floats:
-        """As `embed`, with what is held of references: (n, parts * d), upright, then each turn of the settings."""
-        return self._embed(images, batch_size, references=True)
+        `sizes_mm` (width, height) of each, (0, 0) where not known: kept where the settings have `physical_size`.
+        """
+        return self._embed(images, batch_size, sizes_mm, references=False)
 
-    def _embed(self, images: Image | Sequence[Image], batch_size: int, references: bool) -> Floats:
+    def embed_references(
+        self, images: Image | Sequence[Image], batch_size: int = 64, sizes_mm: Sizes | None = None
+    ) -> Floats:
+        """As `embed`, with what is held of references: (n, parts * d), as they are, then each turn and shift."""
+        return self._embed(images, batch_size, sizes_mm, references=True)
+
+    def _embed(
+        self, images: Image | Sequence[Image], batch_size: int, sizes_mm: Sizes | None, references: bool
+    ) -> Floats:
+        encoder = self.settings.encoder
+        parts = encoder.parts if references else 1
         if len(images) == 0:
-            return np.zeros(
-                (0, self.settings.encoder.size * (self.settings.encoder.parts if references else 1)), np.float32
-            )
-        from sigverify.model.embedding import embed
+            return np.zeros((0, encoder.size * parts), np.float32)
+        from sigverify.model.embedding import embed, with_sizes
 
         stacked = images if isinstance(images, np.ndarray) else np.stack(list(images))
-        return embed(self.encoder, stacked, batch_size, references)
+        found = embed(self.encoder, stacked, batch_size, references)
+        return with_sizes(found, sizes_mm, parts) if encoder.physical_size else found
 
     def enrol(
         self, writer_id: str, ids: Sequence[str], preparations: Sequence[Preparation], digests: Sequence[str] = ()
@@ -223,9 +223,10 @@ class Verifier:
         images: list[Image] = []
         for _, ids, preparations, _ in writers:
             images += _usable_references(ids, preparations)
-        embedded, made, first = self.embed_references(images), [], 0
+        sizes = [p.size_mm for _, _, preparations, _ in writers for p in preparations]
+        embedded, made, first = self.embed_references(images, sizes_mm=sizes), [], 0
         for writer_id, ids, preparations, digests in writers:
-            own = embedded[first : first + len(ids)]
+            own = embedded[first : first + len(ids)].astype(np.float16).astype(np.float32)  # as galleries hold them
             first += len(ids)
             prints = tuple(p.fingerprint or b"" for p in preparations)
             made.append(Template(writer_id, tuple(ids), own, self.encoder_id, prints, tuple(digests)))
@@ -272,8 +273,8 @@ class Verifier:
         k, score = decision.n_references, decision.score
         chance = None if score is None else probability(self.settings.operating_point, score, k)
         kind = None if score is None else kind_if_forged(self.settings.operating_point, score, k)
-        provisional = self.settings.operating_point.provisional
-        return Verification(decision, chance, asked, prepared, provisional, self.version, kind)
+        told = (self.settings.operating_point.provisional, self.version, kind, self.settings.scoring.size_share)
+        return Verification(decision, chance, asked, prepared, *told)
 
     def _verify_prepared(self, query: Preparation, usable: Sequence[tuple[int, Preparation]]) -> Decision:
         from sigverify.scans.fingerprint import NEAR_COPY, similarity
@@ -283,7 +284,7 @@ class Verifier:
             failure = query.failure or Reason.UNREADABLE
             return Decision(Outcome.FAILURE_TO_ACQUIRE, failure, None, None, None, len(ids), ids)
         template = self.enrol("writer", ids, [p for _, p in usable])
-        decision = self.decide(self.embed([query.image]), [template])[0]
+        decision = self.decide(self.embed([query.image], sizes_mm=[query.size_mm]), [template])[0]
         for name, print_ in zip(ids, template.fingerprints, strict=True):
             if query.fingerprint and print_ and similarity(query.fingerprint, print_) >= NEAR_COPY:
                 return replace(decision, outcome=Outcome.REFER, reason=Reason.COPY_OF_REFERENCE, detail=name)

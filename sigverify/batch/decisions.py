@@ -21,7 +21,7 @@ from sigverify.batch.copies import Copied, copied_items
 from sigverify.batch.preparing import prepare_items
 from sigverify.contracts import Contract
 from sigverify.errors import Mismatch
-from sigverify.records import Decision, Image, Outcome, Preparation, Reason, Template
+from sigverify.records import Decision, Outcome, Preparation, Reason, Template
 from sigverify.storage import ledger
 from sigverify.storage.gallery import find_gallery, load_templates
 from sigverify.storage.ledger import Frozen, Reconciliation
@@ -201,20 +201,21 @@ def _decide(
     usable = [(i, p) for i, p in zip(items, prepared, strict=True) if p.image is not None]
     prints = {i.item_id: p.fingerprint for i, p in usable if p.fingerprint}
     copied = copied_items(store, [i for i, _ in usable], prints, templates)
-    scored = [(i, p.image) for i, p in usable if i.writer_id in templates and p.image is not None]
+    scored = [(i, p) for i, p in usable if i.writer_id in templates]
     by_score, embedding = _score(verifier, scored, templates)
     decided = [_one(i, p, by_score, copied, templates, known) for i, p in zip(items, prepared, strict=True)]
     return decided, embedding
 
 
 def _score(
-    verifier: Verifier, scored: Sequence[tuple[ledger.Item, Image]], templates: Mapping[str, Template]
+    verifier: Verifier, scored: Sequence[tuple[ledger.Item, Preparation]], templates: Mapping[str, Template]
 ) -> tuple[dict[str, Decision], float]:
     """Decisions by score of the items whose embedding is made of numbers, and the seconds the network took."""
     if not scored:
         return {}, 0.0
     started = time.perf_counter()
-    embedded = verifier.embed([image for _, image in scored])
+    images = [p.image for _, p in scored if p.image is not None]
+    embedded = verifier.embed(images, sizes_mm=[p.size_mm for _, p in scored if p.image is not None])
     embedding = time.perf_counter() - started
     sound = np.flatnonzero(np.isfinite(embedded).all(axis=1))
     asked = [scored[row][0] for row in sound.tolist()]

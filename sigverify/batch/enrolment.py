@@ -144,6 +144,7 @@ class _Enrolling:
     def _prepare(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Preparation]:
         scans = [self.store.read_image(row["image_url"]) for row in rows]
         made = self.verifier.prepare_many(scans, workers=self.workers)
+        made = [p.at(row["dpi"]) for p, row in zip(made, rows, strict=True)]
         ids = [str(row["signature_id"]) for row in rows]
         self.failed |= {i: str(p.failure) for i, p in zip(ids, made, strict=True) if p.image is None}
         return dict(zip(ids, made, strict=True))
@@ -176,7 +177,7 @@ class _Enrolling:
 def _candidates(frame: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """References by writer, ordered by signature id."""
     chosen = frame[frame.is_reference & (frame.label == Label.GENUINE.value) & frame.duplicate_of.isna()]
-    kept = chosen[["signature_id", "writer_id", "image_url", "digest"]]
+    kept = chosen[["signature_id", "writer_id", "image_url", "digest", "dpi"]]
     found: dict[str, list[dict[str, Any]]] = {}
     for row in kept.sort_values("signature_id").to_dict("records"):
         found.setdefault(str(row["writer_id"]), []).append({str(k): v for k, v in row.items()})

@@ -21,8 +21,9 @@ from sigverify.errors import NotFound
 from sigverify.records import Classification, Outcome, Pictures
 
 if TYPE_CHECKING:
+    from sigverify.records import Verification
     from sigverify.storage.store import Store
-    from sigverify.verifier import Verification, Verifier
+    from sigverify.verifier import Verifier
 
 NOT_ACCEPTED = 10
 
@@ -206,6 +207,7 @@ def _as_json(answer: Verification) -> dict[str, Any]:
         "reference_scores": d.reference_scores,
         "references": [{"used": p.image is not None, "failure": p.failure} for p in answer.references],
         "n_references": d.n_references,
+        "size_ratio": answer.size_ratio,
         "verifier_version": answer.verifier_version,
         "provisional": answer.provisional,
     }
@@ -222,6 +224,10 @@ def _as_text(answer: Verification) -> str:
         )
     if answer.if_forged is not None:
         lines.append(f"were it forged, it would rather be a {answer.if_forged.value.replace('_', ' ')}")
+    if answer.size_ratio is not None:
+        wide, high = answer.size_ratio
+        counted = "counted in the score" if answer.size_share else "not counted"
+        lines.append(f"on paper {wide:.2f} times as wide and {high:.2f} times as high as the references ({counted})")
     lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
     mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

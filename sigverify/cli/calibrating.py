@@ -22,6 +22,10 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Folder for the new bundle.")],
     policy: Annotated[str, typer.Option(help="Policy as JSON; unset keys keep their defaults.")] = "{}",
     verifier: VerifierOption = "default",
+    size_share: Annotated[
+        float | None,
+        typer.Option(help="What another physical size counts (0.1; 0: nothing), where resolutions are known.", min=0),
+    ] = None,
     tracking: TrackingOption = None,
     register: Annotated[str | None, typer.Option(help="Also register the new version under this name.")] = None,
     seed: Annotated[int, typer.Option(help="Of the reference draws.", min=0)] = 0,
@@ -43,6 +47,8 @@ def calibrate(
     except ValueError as error:
         raise BadInput("--policy is not JSON", got=policy, expected='{"max_far_skilled": 0.01}') from error
     base, store = open_verifier(verifier, tracking), Store.open(catalogue)
+    if size_share is not None:
+        base = base.with_size(size_share)
     chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
     rows = store.signatures()
     chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)

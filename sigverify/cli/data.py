@@ -30,6 +30,9 @@ def import_dataset(
     into: Annotated[Path, typer.Option("--into", help="Catalogue folder; made when it is not there.")],
     name: Annotated[str | None, typer.Option(help="Name of the set; ids become NAME/writer.")] = None,
     classification: Annotated[Classification, typer.Option(help="How they may be shown.")] = Classification.RESEARCH,
+    dpi: Annotated[
+        float | None, typer.Option(help="Resolution of the original scans, where the files do not state it.", min=1)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a labelled signature set into a catalogue; exact and near duplicates are found and counted.
@@ -47,6 +50,7 @@ def import_dataset(
             store,
             name=name,
             classification=classification,
+            dpi=dpi,
             on_progress=lambda done, total: say("images", done / max(total, 1)),
         )
     emit(summary, as_json, summary.text())

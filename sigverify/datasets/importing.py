@@ -62,12 +62,15 @@ def import_dataset(
     classification: Classification = Classification.RESEARCH,
     on_progress: Callable[[int, int], None] | None = None,
     workers: int = 0,
+    dpi: float | None = None,
 ) -> ImportSummary:
     """Take the set at `source` (layout "cedar", "bhsig260" or "manifest") into the catalogue.
 
     Each image is kept by the digest of its bytes; exact and near duplicates are marked. A file that cannot be read is
     listed in the summary with its reason and the rest goes on. Images already there are left as they are, so a second
     import adds nothing. workers > 1 examines images on that many processes; `on_progress(done, of)` as they come in.
+
+    `dpi` is the resolution of the original scans, where the files do not state it (or state it wrongly).
 
     Raises NotFound, BadInput or BadTable where the set as a whole cannot be used (see `list_images`), Conflict where
     an id is already there with another image.
@@ -87,6 +90,9 @@ def import_dataset(
             done += 1
             if on_progress is not None:
                 on_progress(done, len(listing.images))
+        if dpi is not None:
+            stated = {i: dpi * image.reduced for i, image in enumerate(part)}
+            results = {i: r | {"dpi": stated[i]} if isinstance(r, dict) and r else r for i, r in results.items()}
         new += _keep(catalogue, part, results, classification, failed)
     mark_repeats(catalogue, datasets)
     return _summary(catalogue, datasets, new, failed)

@@ -5,6 +5,7 @@
   are ``bhsig260_bengali/b001`` and ``bhsig260_hindi/h001``.
 - manifest: ``manifest.csv`` with path, writer_id, label (genuine, forged or skilled_forgery); writers are
   ``name/<writer_id>``, name = the folder's unless given, and a writer's images are numbered in the manifest's order.
+  Where it also has width and orig_width (px), an image is a copy of a scan that was so much larger.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sigverify.records import Label, Reason
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("path", "writer_id", "label")
+SIZES = ("width", "orig_width")  # of the copy and of the original scan, in px, where a manifest has them
 LABELS = {
     "genuine": Label.GENUINE,
     "forged": Label.SKILLED_FORGERY,
@@ -44,6 +46,7 @@ class Listed:
     number: str  # "001", of this writer and label
     source: str  # path below the set's folder, as delivered
     place: str
+    reduced: float = 1.0  # px of this copy for each px of the original scan, along a row
 
     @property
     def signature_id(self) -> str:
@@ -151,9 +154,19 @@ def _manifest(source: Path, name: str | None) -> Listing:
                 number=f"{counts[row['writer_id'], label]:03d}",
                 source=row["path"],
                 place=place,
+                reduced=_reduced(row),
             )
         )
     return listing
+
+
+def _reduced(row: dict[str, str]) -> float:
+    """width / orig_width, where the manifest says both: copies are often smaller than what was scanned."""
+    try:
+        width, original = float(row["width"]), float(row["orig_width"])
+    except ValueError:
+        return 1.0
+    return width / original if width > 0 and original > 0 else 1.0
 
 
 def _manifest_rows(path: Path) -> list[dict[str, str]]:
@@ -171,7 +184,7 @@ def _manifest_rows(path: Path) -> list[dict[str, str]]:
                     expected=f"columns {', '.join(COLUMNS)}", next="rename or add the missing columns",
                 )  # fmt: skip
             reader.fieldnames = found
-            return [{column: (row.get(column) or "").strip() for column in COLUMNS} for row in reader]
+            return [{column: (row.get(column) or "").strip() for column in (*COLUMNS, *SIZES)} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadTable(f"{MANIFEST} cannot be read", got=str(error), expected="comma-separated UTF-8 text") from error
 

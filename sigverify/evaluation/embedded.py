@@ -15,7 +15,7 @@ from sigverify.config import digest
 from sigverify.errors import BadInput
 from sigverify.evaluation.network_input import describe_input
 from sigverify.evaluation.source_digest import source_digest
-from sigverify.records import Floats, Image
+from sigverify.records import Floats, Image, Preparation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,17 @@ class Embedded:
     duplicates: int
     failures: dict[str, int]
     parts: int = 1  # embeddings held of each signature, so that it may be a reference; the first is the query's
+    sized: bool = False  # the last two numbers of each are a physical size
 
     @property
     def queries(self) -> Floats:
         """What a query's embedding is: (n, d / parts)."""
         return self.embeddings[:, : self.embeddings.shape[1] // self.parts]
+
+    @property
+    def sizes_mm(self) -> Floats | None:
+        """Width and height of the ink (n, 2) in mm, 0 where not known; None where the verifier keeps none."""
+        return self.queries[:, -2:] if self.sized else None
 
 
 def embed_signatures(
@@ -63,6 +69,8 @@ def embed_signatures(
     say = on_progress or (lambda stage, share: None)
     distinct = signatures[signatures["duplicate_of"].isna()].reset_index(drop=True)
     name = f"{verifier.encoder_id}-{signatures_digest(distinct)}-{source_digest('embeddings')}"
+    if keeps_size(verifier) and "dpi" in distinct:
+        name += f"-{digest({'dpi': distinct['dpi'].fillna(0.0).tolist()}, 8)}"
     place = None if cache_dir is None else Path(cache_dir) / name
     held = _read(place)
     if held is None:
@@ -80,7 +88,14 @@ def embed_signatures(
     failures = {str(k): int(v) for k, v in sorted(Counter(failure[~kept].tolist()).items())}
     rows: pd.DataFrame = distinct[kept].reset_index(drop=True)
     repeated = len(signatures) - len(distinct)
-    return Embedded(rows, held["embeddings"], scan, inner, repeated, failures, _parts_of(verifier))
+    return Embedded(
+        rows, held["embeddings"], scan, inner, repeated, failures, _parts_of(verifier), keeps_size(verifier)
+    )
+
+
+def keeps_size(verifier: Any) -> bool:
+    """Whether its embeddings hold a physical size; systems without an encoder of cells do not."""
+    return bool(getattr(getattr(verifier.settings, "encoder", None), "physical_size", False))
 
 
 def _parts_of(verifier: Any) -> int:
@@ -88,9 +103,13 @@ def _parts_of(verifier: Any) -> int:
     return int(verifier.settings.encoder.parts) if hasattr(verifier, "embed_references") else 1
 
 
-def embed_for_both(verifier: Any, images: Sequence[Image]) -> Floats:
-    """Embeddings of signatures that are queries in some trials and references in others: as references are held."""
-    found: Floats = getattr(verifier, "embed_references", verifier.embed)(images)
+def embed_for_both(verifier: Any, images: Sequence[Image], sizes_mm: Any = None) -> Floats:
+    """Embeddings of signatures that are queries in some trials and references in others: as references are held.
+
+    `sizes_mm` (n, 2) are for a verifier that keeps them.
+    """
+    embed = getattr(verifier, "embed_references", verifier.embed)
+    found: Floats = embed(images) if sizes_mm is None else embed(images, sizes_mm=sizes_mm)
     return found
 
 
@@ -117,14 +136,23 @@ def _compute(store: Store, verifier: Any, rows: pd.DataFrame, workers: int, say:
             say("preparing scans", before + done / len(rows))
 
         prepared = verifier.prepare_many(scans, workers=workers, on_progress=tell)
+        if keeps_size(verifier):
+            prepared = with_resolution(prepared, rows.iloc[start : start + CHUNK])
         say("embedding", before + share / 2)
         images = [p.image for p in prepared if p.image is not None]
         if images:
-            embeddings.append(embed_for_both(verifier, images))
+            sizes = [p.size_mm for p in prepared if p.image is not None] if keeps_size(verifier) else None
+            embeddings.append(embed_for_both(verifier, images, sizes))
         described.extend(_described(p) for p in prepared)
         say("embedding", before + share)
     joined = np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)
     return {"embeddings": joined, "described": pd.DataFrame(described)}
+
+
+def with_resolution(prepared: Sequence[Preparation], rows: pd.DataFrame) -> list[Preparation]:
+    """Preparations with the resolution that the catalogue knows of their scans, where it knows one."""
+    known = rows["dpi"].tolist() if "dpi" in rows else [None] * len(rows)
+    return [p.at(dpi) for p, dpi in zip(prepared, known, strict=True)]
 
 
 def _described(preparation: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Plain JSON-ready tables; every rate in per cent, every interval [low, high] of 9
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ from sigverify.evaluation.intervals import (
 from sigverify.evaluation.likelihood import calibration_error, calibration_error_floor, cllr, min_cllr
 from sigverify.evaluation.metrics import Scores, auc_of, det_curve, eer_of, eer_rate, frr_at_far_of
 from sigverify.evaluation.oracle import oracle_eer
+from sigverify.evaluation.paired_eer import paired_eer
 from sigverify.evaluation.scoring_trials import written
 from sigverify.records import TrialKind
 from sigverify.scoring.operating_point import thresholds_for
@@ -50,12 +52,26 @@ def measure(scored: ScoredTrials, point: OperatingPoint, resamples: int, seed: i
     for kind, far in ((TrialKind.SKILLED_FORGERY, FAR_SKILLED), (TrialKind.RANDOM_FORGERY, FAR_RANDOM)):
         if len(scored.of(kind)):
             found[SHORT[kind]], drawn[kind] = _against(scored, kind, far, resamples, seed)
+    if bool((scored.score != scored.score_without_size).any()):
+        found["without_size"] = _without_size(scored, resamples, seed)
     if drawn:
         found["automatic"] = _automatic(scored, drawn, {found[SHORT[kind]].get("note") for kind in drawn})
     if point.thresholds:
         limits = thresholds_for(point, int(scored.n_references[0]))
         found["at_own_thresholds"] = at_thresholds(scored, limits, resamples, seed)
         found["evidence"] = evidence(scored, limits)
+    return found
+
+
+def _without_size(scored: ScoredTrials, resamples: int, seed: int) -> Numbers:
+    """EERs of the same trials with no eye for physical size, and what looking at it takes off, paired over writers."""
+    blind = replace(scored, score=scored.score_without_size)
+    found: Numbers = {}
+    for kind, name in SHORT.items():
+        if len(scored.of(kind)):
+            pair = paired_eer(scored, blind, kind, resamples, seed)
+            found[f"{name}_eer"], found[f"{name}_gain"] = per_cent(pair.after), per_cent(pair.cost)
+            found[f"{name}_gain_interval"] = in_per_cent(pair.interval)
     return found
 
 

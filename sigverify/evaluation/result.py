@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPARISON = "comparison only"  # a figure of the legacy lane carries no verdict
-TRIAL_COLUMNS = ("writer_id", "query_id", "query_writer_id", "kind", "n_references", "draw", "score")
+TRIAL_COLUMNS = (
+    "writer_id",
+    "query_id",
+    "query_writer_id",
+    "kind",
+    "n_references",
+    "draw",
+    "score",
+    "score_without_size",
+)
 SCORES, RESULTS = "scores.parquet", "benchmark.json"
 SHOWN = {  # key of the JSON's top level -> where evaluation.figures keeps it
     "skilled_eer": ("skilled", "eer"),

@@ -26,8 +26,11 @@ def rows_of(trials: Trials, signature_ids: Any) -> np.ndarray:
 def score_trials(scorer: Any, trials: Trials, embeddings: Floats, signature_ids: Any) -> ScoredTrials:
     """Scores of all trials; `embeddings` (n, d) belong to `signature_ids` (n,)."""
     held = embeddings[rows_of(trials, signature_ids)]
+    asked = (held, trials.references, trials.query, trials.template)
+    blind = getattr(scorer, "without_size", lambda: None)()
     return ScoredTrials(
-        score=scorer.score_trials(held, trials.references, trials.query, trials.template),
+        score=scorer.score_trials(*asked),
+        score_without_size=np.empty(0) if blind is None else blind.score_trials(*asked),
         kind=trials.kind,
         writer_id=trials.template_writer[trials.template],
         n_references=np.full(len(trials), trials.n_references, np.int64),

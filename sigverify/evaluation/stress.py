@@ -66,7 +66,10 @@ def stress_control(
     say: Progress | None = None,
     resamples: int = 500,
 ) -> Control:
-    """Control 6 on the trials of one number of references; costs about 11 x 320 preparations and embeddings."""
+    """Control 6 on the trials of one number of references; costs about 11 x 320 preparations and embeddings.
+
+    Where the verifier looks at physical size, a stressed scan keeps that of its own.
+    """
     sample = draw_sample(trials, embedded.signatures["signature_id"], seed)
     drawn = trials.kind[sample.trial]
     two = len(np.unique(trials.template_writer[trials.template[sample.trial]])) >= 2
@@ -85,7 +88,8 @@ def stress_control(
         costs[name] = {"queries_lost": round(100 * lost, 2)}
         if not _both_kinds(plain, usable):
             continue
-        vectors = embed_for_both(verifier, [p.image for p in prepared if p.image is not None])
+        sizes = None if embedded.sizes_mm is None else embedded.sizes_mm[sample.row][usable]
+        vectors = embed_for_both(verifier, [p.image for p in prepared if p.image is not None], sizes)
         left = Sample(sample.trial[usable], sample.row[usable])
         after = _scored(verifier, trials, embedded, left, vectors)
         found = paired_eer(plain.where(usable), after, resamples=resamples, seed=seed)

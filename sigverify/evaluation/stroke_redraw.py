@@ -90,7 +90,8 @@ def redrawn_embeddings(
         if len(images) != len(scans):
             raise BadInput("a scan that was prepared before yields no signature now", next="run the benchmark again")
         widths = embedded.input["stroke_width_px"].to_numpy()
-        found.append(embed_for_both(verifier, redraw_at_random(images, widths, seed + start)))
+        sizes = None if embedded.sizes_mm is None else embedded.sizes_mm[start : start + CHUNK]
+        found.append(embed_for_both(verifier, redraw_at_random(images, widths, seed + start), sizes))
         if say is not None:
             say("controls: strokes re-drawn", min(1.0, (start + CHUNK) / len(rows)))
     return np.concatenate(found)

@@ -42,9 +42,20 @@ def as_text(result: BenchmarkResult) -> str:
         f"failures to acquire {failures}"
     )
     notes = [f"  {note}" for note in result.notes]
-    lines += [*_automatic(result), *_evidence(result), *_frozen(result), *_apart(result)]
+    lines += [*_without_size(result), *_automatic(result), *_evidence(result), *_frozen(result), *_apart(result)]
     verdict = [f"verdict: {result.status}", *controls, counted]
     return "\n".join([head, "", *lines, "", *verdict, *(["notes:", *notes] if notes else [])])
+
+
+def _without_size(result: BenchmarkResult) -> list[str]:
+    """What physical size is worth, where the verifier looks at it: one line a number of references."""
+    lines = []
+    for k, figures in result.figures.items():
+        found = figures.get("without_size", {})
+        said = [f"{n} {found[f'{n}_eer']:.2f}, size takes off {_ratio(found, f'{n}_gain')}" for n in SHORT.values()
+                if f"{n}_eer" in found]  # fmt: skip
+        lines += [f"  {k} references: {'; '.join(said)}"] if said else []
+    return ["", "EER % of the same trials without an eye for physical size:", *lines] if lines else []
 
 
 def _automatic(result: BenchmarkResult) -> list[str]:

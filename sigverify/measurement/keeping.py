@@ -102,7 +102,7 @@ def _whole(path: Path) -> ScoredTrials | None:
     if not path.is_file():
         return None
     rows = pd.read_parquet(path)
-    return ScoredTrials(**{c: rows[c].to_numpy() for c in TRIAL_COLUMNS})
+    return ScoredTrials(**{c: rows[c].to_numpy() for c in TRIAL_COLUMNS if c in rows})
 
 
 def _measures(embedded: Embedded) -> pd.DataFrame:

@@ -185,6 +185,8 @@ def _check(settings: EncoderSettings) -> None:
         raise BadSettings("stroke directions are compared by overlap", got=settings.similarity, expected="overlap")
     if settings.parts > 1 and settings.similarity != "overlap":
         raise BadSettings("turned references are compared by overlap", got=settings.similarity, expected="overlap")
+    if settings.physical_size and settings.similarity != "overlap":
+        raise BadSettings("a physical size stands behind cells", got=settings.similarity, expected="overlap")
     if settings.direction_split < 1 or settings.direction_neighbours < 1 or settings.direction_neighbours % 2 == 0:
         got = (settings.direction_split, settings.direction_neighbours)
         raise BadSettings("directions need a split >= 1 and an odd number of neighbours", got=got)

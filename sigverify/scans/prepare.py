@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sigverify.scans.fingerprint import fingerprint
 from sigverify.scans.locate import View, locate
 from sigverify.scans.place import fit, place
 from sigverify.scans.pool import Spread
-from sigverify.scans.read import read_scan
+from sigverify.scans.read import read_page
 
 Source = bytes | str | Path
 Job = tuple[Source, int]  # a file or its bytes, and the page
@@ -82,10 +83,10 @@ def _measures(view: View, crop: tuple[int, ...], settings: PreprocessingSettings
 def prepare_file(source: Source, settings: PreprocessingSettings, page: int = 0) -> Preparation:
     """`prepare` for a file or its bytes; what cannot be read becomes the failure's reason."""
     try:
-        image = read_scan(source, settings, page)
+        image, dpi = read_page(source, settings, page)
     except BadScan as error:
         return Preparation(None, failure=error.reason)
-    return prepare(image, settings)
+    return replace(prepare(image, settings), dpi=dpi)
 
 
 def prepare_many(

@@ -28,6 +28,8 @@ from sigverify.scans.tiff import check_tiff
 FORMATS = ("TIFF", "PNG", "JPEG", "BMP")
 MAGIC = (b"II*\0", b"MM\0*", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")
 MAX_PAGES = 256  # pages of one file that are counted or opened
+SCANNERS_DPI = (98.0, 1200.0)  # fax has 98 lines an inch
+ORIENTATION = 0x0112  # EXIF tag; from 5 on the picture lies on its side
 FULL_16_BIT = 257.0  # 65535 / 255
 
 
@@ -49,11 +51,18 @@ def read_scan(source: bytes | str | Path, settings: PreprocessingSettings, page:
     Raises BadScan with the reason: empty_file, file_too_large, not_an_image, too_many_pixels, truncated, unreadable,
     file_missing. Nothing is decoded before the header's size is known to be within `settings.max_pixels`.
     """
+    return read_page(source, settings, page)[0]
+
+
+def read_page(
+    source: bytes | str | Path, settings: PreprocessingSettings, page: int = 0
+) -> tuple[Image, tuple[float, float] | None]:
+    """As `read_scan`, with the resolution (across, down) in dpi; None where none is stated or no scanner has it."""
     data = read_file(source, settings)
     with _opened(data, settings) as picture:
         _turn_to(picture, page, settings)
         with _reasons():
-            return _grey(picture)
+            return _grey(picture), _resolution(picture)
 
 
 def inspect_file(data: bytes, settings: PreprocessingSettings) -> FileFacts:
@@ -168,6 +177,18 @@ def _count_pages(picture: Pil.Image) -> int:
         except BadScan:
             return page
     return MAX_PAGES
+
+
+def _resolution(picture: Pil.Image) -> tuple[float, float] | None:
+    """As stated, turned with the picture; 72 and 96 dpi are what programs write that do not know."""
+    stated = picture.info.get("dpi")
+    if not isinstance(stated, tuple) or len(stated) != 2:
+        return None
+    across, down = float(stated[0]), float(stated[1])
+    if not all(SCANNERS_DPI[0] <= each <= SCANNERS_DPI[1] for each in (across, down)):
+        return None
+    turned = "exif" in picture.info and picture.getexif().get(ORIENTATION, 1) >= 5
+    return (down, across) if turned else (across, down)
 
 
 def _grey(picture: Pil.Image) -> Image:

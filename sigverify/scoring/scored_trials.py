@@ -20,7 +20,8 @@ class ScoredTrials:
 
     `score` higher is more genuine; `kind` TrialKind values; `writer_id` the claimed writer; `n_references` 1 or more;
     `query_id` the questioned signature, `query_writer_id` who made it or whom it imitates, `draw` which drawing of
-    references (all three optional: without them a trial's own position, the claimed writer and 0 stand in).
+    references, `score_without_size` the score with no eye for physical size (all four optional: without them a trial's
+    own position, the claimed writer, 0 and the score itself stand in).
     """
 
     score: npt.NDArray[np.float64]
@@ -30,6 +31,7 @@ class ScoredTrials:
     query_id: Strings = field(default_factory=lambda: np.empty(0, np.str_))
     query_writer_id: Strings = field(default_factory=lambda: np.empty(0, np.str_))
     draw: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    score_without_size: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "score", np.asarray(self.score, np.float64))
@@ -37,7 +39,10 @@ class ScoredTrials:
             object.__setattr__(self, name, np.asarray(getattr(self, name), np.str_))
         object.__setattr__(self, "n_references", np.asarray(self.n_references, np.int64))
         object.__setattr__(self, "draw", np.asarray(self.draw, np.int64))
+        object.__setattr__(self, "score_without_size", np.asarray(self.score_without_size, np.float64))
         n = len(self.score)
+        if not len(self.score_without_size):
+            object.__setattr__(self, "score_without_size", self.score)
         if not len(self.draw):
             object.__setattr__(self, "draw", np.zeros(n, np.int64))
         if not len(self.query_id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from sigverify.records import Floats, Ints
 from sigverify.scoring.distinct_pairs import over_distinct_pairs
 from sigverify.scoring.fusion import fuse
 from sigverify.scoring.normalisation import Cohort, Spread, normalise, odd_references, own_similarity
-from sigverify.scoring.similarity import Similarity, Turned, of_pairs, similarity_named
+from sigverify.scoring.similarity import Similarity, Sized, Turned, of_pairs, similarity_named
 
 _CHUNK = 2_000_000  # floats held at once in one step (8 MB: fits a core's cache better than one large product)
 
@@ -39,10 +39,11 @@ class Scorer:
     """Scores queries against templates under `settings`; `cohort` (m, d) are signatures of other writers.
 
     `similarity` is the encoder's ("cosine" or "overlap"); with `parts` > 1 references hold so many embeddings of `size`
-    numbers, of which the one that resembles a query most counts.
+    numbers, of which the one that resembles a query most counts. `sized`: the last two numbers are a physical size,
+    of which `settings.size_share` says what it counts.
     Without a cohort nothing can be normalised by one: scores are then fused similarities, whatever the settings ask
     (`normalisation` says which applies). Immutable, so it may be shared between threads. Raises BadSettings where
-    `own_pairs` is not above 0.
+    `own_pairs` is not above 0, or a cohort meets embeddings with a physical size.
     """
 
     def __init__(
@@ -52,16 +53,28 @@ class Scorer:
         similarity: str = "cosine",
         parts: int = 1,
         size: int = 0,
+        sized: bool = False,
     ) -> None:
         self.settings = settings
-        upright = similarity_named(similarity)
+        if sized and cohort is not None:
+            raise BadSettings("a cohort has no physical size", next="normalise by the own references")
+        upright: Similarity = similarity_named(similarity)
+        if sized:
+            upright = Sized(upright, settings.size_share)
         self.similarity: Similarity = Turned(upright, parts, size) if parts > 1 else upright
-        self._parts, self._size = parts, size
+        self._named, self._parts, self._size, self._sized = similarity, parts, size, sized
         self.cohort = Cohort(cohort, settings.cohort_top, similarity) if cohort is not None and len(cohort) else None
         needs_cohort = settings.normalisation in ("z", "s")
         self.normalisation: str = "none" if needs_cohort and self.cohort is None else settings.normalisation
         if self.normalisation == "own" and settings.own_pairs <= 0:
             raise BadSettings("own_pairs must be above 0: one reference has no pairs", got=settings.own_pairs)
+
+    def without_size(self) -> Scorer | None:
+        """The same scorer with no eye for physical size; None where it has none."""
+        if not self._sized or not self.settings.size_share:
+            return None
+        settings = replace(self.settings, size_share=0.0)
+        return Scorer(settings, None, self._named, self._parts, self._size, sized=True)
 
     def score(self, queries: Floats, references: Floats) -> Scored:
         """Every query (n, d) against one template's references (k, d)."""
@@ -71,7 +84,7 @@ class Scorer:
         fused = fuse(each, self.settings.fusion)
         same = np.zeros(len(asked), np.int64)
         if self.normalisation == "own":
-            return Scored(self._beside_own(fused, self._between(held[None]), same), each)
+            return Scored(self._beside_own(fused, self._between([held]), same), each)
         sides = (_take(self._template_side(held[None]), same), self._query_side(asked))
         return Scored(normalise(fused, self.normalisation, *sides), each)
 
@@ -119,31 +132,26 @@ class Scorer:
         With `share` below 1 it is named sooner than it ceases to count: looking at it costs no score.
         """
         held = self.similarity.scaled(references, "references")
-        found = int(odd_references(self._between(held[None]), share * self.settings.odd_reference)[0])
+        found = int(odd_references(self._between([held]), share * self.settings.odd_reference)[0])
         return None if found < 0 else found
 
-    def _score_group(self, asked: Floats, rows: Ints, held: Floats, template: Ints) -> Scored:
-        """Queries `rows` against `held` (templates, k, d), query i against `template[i]`: templates of one size."""
-        k, d = held.shape[1:]
-        each = np.empty((len(rows), k), np.float32)
-        for part in _chunks(len(rows), k * d):
-            against = held[template[part]].reshape(-1, d)
-            each[part] = self.similarity.pairs(np.repeat(asked[rows[part]], k, axis=0), against).reshape(-1, k)
+    def _score_group(self, asked: Floats, rows: Ints, held: Sequence[Floats], template: Ints) -> Scored:
+        """Queries `rows` against `held`, each (k, d), query i against `held[template[i]]`: templates of one size."""
+        each = np.empty((len(rows), len(held[0])), np.float32)
+        order = np.argsort(template, kind="stable")
+        for group in np.split(order, np.flatnonzero(np.diff(template[order])) + 1):
+            each[group] = self.similarity.table(asked[rows[group]], held[template[group[0]]])
         fused = fuse(each, self.settings.fusion)
         if self.normalisation == "own":
             return Scored(self._beside_own(fused, self._between(held), template), each)
-        sides = (_take(self._template_side(held), template), self._query_side(asked[rows]))
+        sides = (_take(self._template_side(np.stack(held)), template), self._query_side(asked[rows]))
         return Scored(normalise(fused, self.normalisation, *sides), each)
 
-    def _between(self, held: Floats) -> Floats:
-        """Similarities (t, k (k - 1) / 2) between the references of templates (t, k, d)."""
-        n, k, d = held.shape
-        one, other = np.triu_indices(k, 1)
-        found = np.empty((n, len(one)), np.float32)
-        for part in _chunks(n, len(one) * d):
-            first, second = held[part][:, one].reshape(-1, d), held[part][:, other].reshape(-1, d)
-            found[part] = self.similarity.mutual(first, second).reshape(found[part].shape)
-        return found
+    def _between(self, held: Sequence[Floats]) -> Floats:
+        """Similarities (t, k (k - 1) / 2) between the references of templates, each (k, d), whichever comes first."""
+        one, other = np.triu_indices(len(held[0]), 1)
+        tables = (self.similarity.table(each, each) if len(one) else np.zeros((1, 1)) for each in held)
+        return np.array([np.maximum(table[one, other], table[other, one]) for table in tables], np.float32)
 
     def _beside_own(self, fused: Floats, between: Floats, template: Ints) -> Floats:
         """Fused scores (n,) less a share of how alike the references of their `template` (n,) are."""
@@ -185,15 +193,15 @@ class Scorer:
             raise BadInput("a template has no references", next="enrol the writer first")
 
 
-def _by_size(templates: Sequence[Floats]) -> list[tuple[Floats, Ints]]:
-    """Templates stacked by number of references: ((t, k, d), place), `place` (templates,) the row there or -1."""
+def _by_size(templates: Sequence[Floats]) -> list[tuple[list[Floats], Ints]]:
+    """Templates of one number of references together, `place` (templates,) which of them each is, or -1."""
     sizes = np.array([len(t) for t in templates], np.int64)
     groups = []
     for k in np.unique(sizes):
         members = np.flatnonzero(sizes == k)
         place = np.full(len(templates), -1, np.int64)
         place[members] = np.arange(len(members))
-        groups.append((np.stack([templates[i] for i in members.tolist()]), place))
+        groups.append(([templates[i] for i in members.tolist()], place))
     return groups
 
 

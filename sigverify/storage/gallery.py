@@ -1,6 +1,7 @@
 """Galleries: all templates made by one encoder for one verifier version.
 
-Embeddings are kept as raw little-endian float32, so what is loaded is bit for bit what was enrolled.
+Embeddings are kept as raw little-endian numbers, in half precision where that holds them exactly (enrolment rounds them
+to it) and in single where not, so what is loaded is bit for bit what was enrolled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from sigverify.errors import BadInput, Mismatch, NotFound
-from sigverify.records import Template
+from sigverify.records import Floats, Template
 from sigverify.storage.database import now, rows_in
 from sigverify.storage.store import Store
 from sigverify.storage.tables import galleries, templates
@@ -121,13 +122,13 @@ def _row(gallery_id: str, template: Template, at: str) -> dict[str, Any]:
         "reference_ids": list(template.reference_ids),
         "digests": list(digests),
         "fingerprints": [p.hex() for p in prints],
-        "embeddings": np.ascontiguousarray(template.embeddings, dtype="<f4").tobytes(),
+        "embeddings": _packed(template.embeddings),
         "enrolled_at": at,
     }
 
 
 def _template(row: sa.Row[Any], encoder_id: str, dim: int) -> Template:
-    embeddings = np.frombuffer(row.embeddings, dtype="<f4").reshape(len(row.reference_ids), dim).astype(np.float32)
+    embeddings = _unpacked(row.embeddings, len(row.reference_ids), dim)
     prints = tuple(bytes.fromhex(p) for p in row.fingerprints)
     return Template(row.writer_id, tuple(row.reference_ids), embeddings, encoder_id, prints, tuple(row.digests))
 
@@ -143,3 +144,14 @@ def _checked(connection: sa.Connection, gallery_id: str, encoder_id: str, verifi
             next=f"run enrol_writers for {version}",
         )
     return int(row.embedding_dim)
+
+
+def _packed(embeddings: Floats) -> bytes:
+    half = embeddings.astype("<f2")
+    exact = np.array_equal(half.astype(np.float32), embeddings)
+    return (half if exact else np.ascontiguousarray(embeddings, dtype="<f4")).tobytes()
+
+
+def _unpacked(data: bytes, k: int, dim: int) -> Floats:
+    kind = "<f2" if len(data) == 2 * k * dim else "<f4"
+    return np.frombuffer(data, dtype=kind).reshape(k, dim).astype(np.float32)

@@ -128,7 +128,7 @@ templates = sa.Table(
     sa.Column("reference_ids", sa.JSON, nullable=False),
     sa.Column("digests", sa.JSON, nullable=False),  # SHA-256 of each reference file
     sa.Column("fingerprints", sa.JSON, nullable=False),  # hex
-    sa.Column("embeddings", sa.LargeBinary, nullable=False),  # (k, d) little-endian float32, row major
+    sa.Column("embeddings", sa.LargeBinary, nullable=False),  # (k, d) little-endian float16 or float32, row major
     sa.Column("enrolled_at", sa.String, nullable=False),
 )
 

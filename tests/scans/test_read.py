@@ -18,7 +18,7 @@ from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadScan
 from sigverify.records import Reason
 from sigverify.scans.prepare import prepare_file, prepare_many
-from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_scan
+from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_page, read_scan
 from tests.scans.drawing import bilevel_of, coverage, scan_of
 
 CLEAN = PreprocessingSettings()
@@ -227,3 +227,22 @@ def test_many_workers_give_what_one_gives(tmp_path: Path) -> None:
     for one, other in zip(serial, spread, strict=True):
         assert (one.failure, one.fingerprint, one.measures) == (other.failure, other.fingerprint, other.measures)
         np.testing.assert_array_equal(np.asarray(one.image), np.asarray(other.image))
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [((300, 300), (300.0, 300.0)), ((204, 98), (204.0, 98.0)), ((72, 72), None), (None, None), ((9600, 9600), None)],
+)
+def test_a_resolution_that_no_scanner_has_is_not_known(stated: tuple[int, int] | None, known: object) -> None:
+    held = io.BytesIO()
+    Pil.fromarray(np.full((40, 60), 200, np.uint8)).save(held, "TIFF", **({} if stated is None else {"dpi": stated}))
+    image, dpi = read_page(held.getvalue(), PreprocessingSettings())
+    assert image.shape == (40, 60) and dpi == (known if known is None else pytest.approx(known, abs=0.1))
+
+
+def test_the_resolution_is_turned_with_a_picture_that_lies_on_its_side() -> None:
+    held, facts = io.BytesIO(), Pil.Exif()
+    facts[0x0112] = 6
+    Pil.fromarray(np.full((40, 60), 200, np.uint8)).save(held, "JPEG", dpi=(200, 300), exif=facts)
+    image, dpi = read_page(held.getvalue(), PreprocessingSettings())
+    assert image.shape == (60, 40) and dpi == (300.0, 200.0)

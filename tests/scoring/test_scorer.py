@@ -12,7 +12,7 @@ from sigverify.errors import BadInput, BadSettings
 from sigverify.scoring.fusion import fuse
 from sigverify.scoring.normalisation import SMALLEST_SPREAD, Cohort
 from sigverify.scoring.scorer import Scorer
-from sigverify.scoring.similarity import cosine
+from sigverify.scoring.similarity import cosine, size_difference
 
 
 def unit(rng: np.random.Generator, n: int, d: int = 12) -> np.ndarray:
@@ -272,3 +272,64 @@ def test_references_held_turned_count_by_the_part_that_is_most_alike(similarity,
         assert np.allclose(trials, scored.score, atol=1e-4)
     with pytest.raises(BadInput, match="one encoder"):
         scorer.score(queries[:, :8], held[0])
+
+
+def sized(rng: np.random.Generator, n: int, known: float = 1.0) -> np.ndarray:
+    """Cells with a width and height in mm behind them, some of them unknown."""
+    sizes = np.exp(rng.normal(3.0, 0.5, (n, 2))) * (rng.random((n, 1)) < known)
+    return np.concatenate([cells(rng, n), sizes], axis=1).astype(np.float32)
+
+
+def lost(one: np.ndarray, other: np.ndarray) -> float:
+    """Slow oracle of what another size takes off, before its share."""
+    if min(*one[-2:], *other[-2:]) <= 0:
+        return 0.0
+    return float(
+        np.mean([min(1.0, abs(np.log(float(a) / float(b)))) for a, b in zip(one[-2:], other[-2:], strict=True)])
+    )
+
+
+@pytest.mark.parametrize("known", [1.0, 0.6, 0.0])
+def test_another_physical_size_takes_its_share_off_and_an_unknown_one_nothing(known: float) -> None:
+    rng = np.random.default_rng(4)
+    queries, references = sized(rng, 5, known), sized(rng, 3, known)
+    settings = ScoringSettings(fusion="mean", normalisation="none", size_share=0.2)
+    scorer = Scorer(settings, None, "overlap", 1, 14, sized=True)
+    found = scorer.score(queries, references).reference_scores
+    expected = [[ALIKE["overlap"](q[:-2], r[:-2]) - 0.2 * lost(q, r) for r in references] for q in queries]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    blind = scorer.without_size()
+    assert blind is not None and blind.without_size() is None
+    np.testing.assert_allclose(
+        blind.score(queries, references).score,
+        Scorer(settings, None, "overlap").score(queries[:, :-2], references[:, :-2]).score,
+        atol=1e-6,
+    )
+
+
+def test_sizes_count_alike_one_by_one_in_trials_and_for_turned_references() -> None:
+    rng = np.random.default_rng(5)
+    upright = sized(rng, 8)
+    turned = upright.copy()
+    turned[:, :-2] = cells(rng, 8)
+    held = np.concatenate([upright, turned], axis=1)
+    own = {"own_share": 0.6, "size_share": 0.15}
+    settings = ScoringSettings(fusion="mean_max", normalisation="own", **own)
+    scorer = Scorer(settings, None, "overlap", 2, 14, sized=True)
+    pairs = scorer.score_pairs(upright[:2], [held[2:6], held[2:6]])
+    references = np.array([[2, 3, 4, 5]])
+    trials = scorer.score_trials(held, references, np.array([0, 1]), np.array([0, 0]))
+    np.testing.assert_allclose([p.score for p in pairs], trials, atol=1e-6)
+    np.testing.assert_allclose(scorer.score(upright[:2], held[2:6]).score, trials, atol=1e-6)
+
+
+def test_sizes_differ_by_their_ratio_whatever_the_unit_and_either_way_round() -> None:
+    one, other = np.array([[40.0, 10.0]]), np.array([[20.0, 10.0]])
+    assert size_difference(one, other)[0] == pytest.approx(np.log(2) / 2)
+    assert size_difference(one, other) == size_difference(other, one) == size_difference(one * 25.4, other * 25.4)
+    assert size_difference(one, other * 1000)[0] == 1.0
+
+
+def test_a_cohort_does_not_go_with_physical_size() -> None:
+    with pytest.raises(BadSettings, match="physical size"):
+        Scorer(ScoringSettings(), cells(np.random.default_rng(0), 4), "overlap", sized=True)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from sigverify.errors import BadInput, Mismatch, NotFound
 from sigverify.records import Template
 from sigverify.storage.gallery import find_gallery, gallery_id_of, load_templates, reference_marks, save_templates
+from sigverify.storage.store import Store
+from sigverify.storage.tables import templates
 
 
 def template(n: int, k: int = 3, encoder_id: str = "3f9a", seed: int = 0) -> Template:
@@ -87,3 +90,16 @@ def test_templates_that_make_no_gallery(store):
         save_templates(store, [Template("w", ("a", "b"), short.embeddings, "3f9a")], "v7")
     with pytest.raises(BadInput, match="one width"):
         save_templates(store, [short, Template("w", ("a",), np.ones((1, 8), np.float32), "3f9a")], "v7")
+
+
+def test_what_half_precision_holds_takes_half_the_room_and_nothing_is_rounded(store: Store) -> None:
+    exact, rounded = template(21), template(22)
+    half = Template("w21", exact.reference_ids, exact.embeddings.astype(np.float16).astype(np.float32), "3f9a")
+    single = Template("w22", rounded.reference_ids, rounded.embeddings, "3f9a")
+    place = save_templates(store, [half, single], "v9")
+    held = load_templates(store, place, ["w21", "w22"], "3f9a")
+    for made in (half, single):
+        assert held[made.writer_id].embeddings.tobytes() == made.embeddings.tobytes()
+    with store.database.read() as connection:
+        rows = dict(connection.execute(sa.select(templates.c.writer_id, templates.c.embeddings)).fetchall())
+    assert 2 * len(rows["w21"]) == len(rows["w22"]) == single.embeddings.nbytes
