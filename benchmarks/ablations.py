@@ -101,10 +101,11 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSettings:
-    """benchmarks/default_training.json with `changes`."""
+    """benchmarks/default_training.json with `changes`; references are held turned, not moved as well."""
     from sigverify.config import TrainingSettings, from_dict
 
     shipped = json.loads((HERE / "default_training.json").read_text(encoding="utf-8"))
+    shipped = merged(shipped, {"encoder": {"reference_shifts_px": []}})
     chosen = from_dict(TrainingSettings, merged(shipped, changes))
     return replace(chosen, steps=steps, seed=seed, ema_decay=min(chosen.ema_decay, 0.99))
 

@@ -15,6 +15,8 @@ from sigverify.datasets import import_dataset
 from sigverify.evaluation.benchmark import run_benchmark
 from sigverify.evaluation.calibration_trials import calibrate
 from sigverify.evaluation.embedded import embed_signatures
+from sigverify.measurement.headline import headline_rows
+from sigverify.measurement.page import write_page
 from sigverify.storage.gallery import load_templates
 from sigverify.storage.store import Store
 from sigverify.synthesis.sets import draw_signatures
@@ -103,3 +105,12 @@ def test_thresholds_are_chosen_with_the_cue(looks: Verifier, store: Store) -> No
         calibrate(store, v, policy, draws=3, workers=1).thresholds[0].frr for v in (looks, Verifier.load())
     )
     assert with_size <= without
+
+
+def test_the_page_has_a_row_without_the_cue(looks: Verifier, store: Store, tmp_path: Path) -> None:
+    found = run_benchmark(store, looks, references=[1, 2], draws=2, workers=1, controls="none")
+    rows = headline_rows([found], published=())
+    assert [r.group for r in rows] == ["ours", "ours"] and "without" in rows[1].name
+    for k in (1, 2):
+        assert rows[1].cells[k][0] == f"{found.figures[k]['without_size']['skilled_eer']:.2f}"
+    assert "without an eye for physical size" in write_page([found], tmp_path, published=()).read_text(encoding="utf-8")

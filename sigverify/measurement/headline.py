@@ -48,7 +48,7 @@ def headline_rows(
     published: Sequence[PublishedTable] | None = None,
 ) -> list[Row]:
     """Rows in the order ours, baselines, published; `published` None takes what fits the data sets and training."""
-    rows = [_measured("ours", name_of(result), result) for result in results]
+    rows = [row for result in results for row in _ours(result)]
     rows += [_measured("baseline", name, result) for name, result in baselines]
     tables = published_beside(results) if published is None else published
     datasets = sorted({d for result in results for d in result.about["datasets"]})
@@ -106,6 +106,26 @@ def name_of(result: BenchmarkResult) -> str:
         parts.append(f"all {len(about['pooled_folds'])} folds")
     parts.append(f"seed {about['seed']}")
     return ", ".join(parts)
+
+
+def _ours(result: BenchmarkResult) -> list[Row]:
+    """A result; below it, where it looks at physical size, the same trials without."""
+    blind = {k: found.get("without_size", {}) for k, found in result.figures.items()}
+    row = _measured("ours", name_of(result), result)
+    if not any(blind.values()):
+        return [row]
+    cells, random = ({k: _without(found, name) for k, found in blind.items()} for name in ("skilled", "random"))
+    k = largest_up_to(result.figures, RANDOM_REFERENCES)
+    name = "the same without an eye for physical size (size takes off)"
+    return [row, Row("ours", name, cells, random[k], "", row.lane, "measured here")]
+
+
+def _without(found: dict[str, Any], kind: str) -> tuple[str, str]:
+    """The EER without physical size; in the interval's place what size takes off, in points."""
+    if found.get(f"{kind}_eer") is None:
+        return "", ""
+    low, high = found[f"{kind}_gain_interval"]
+    return f"{found[f'{kind}_eer']:.2f}", f"{low:+.1f} to {high:+.1f}"
 
 
 def _measured(group: str, name: str, result: BenchmarkResult) -> Row:
