@@ -278,11 +278,8 @@ def _build(kind: Any, value: Any, path: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     plain = origin or kind
-    if (
-        isinstance(plain, type)
-        and plain is not object
-        and (not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool))
-    ):
+    fits = isinstance(plain, type) and isinstance(value, plain) and (plain is bool or not isinstance(value, bool))
+    if isinstance(plain, type) and plain is not object and not fits:
         raise BadSettings(
             f"{path} has the wrong type", got=f"{value!r} ({type(value).__name__})", expected=plain.__name__
         )

@@ -54,7 +54,8 @@ def _normalisation(verifier: Verifier) -> str:
     """What makes scores of different writers comparable, in words."""
     scoring = verifier.settings.scoring
     if scoring.normalisation == "own":
-        return f"less {scoring.own_share:g} of the similarity of the writer's references to one another"
+        size = f"; {scoring.size_share:g} off for each e-fold of another size on paper" if scoring.size_share else ""
+        return f"less {scoring.own_share:g} of the similarity of the writer's references to one another{size}"
     held = "no cohort" if verifier.cohort is None else f"cohort of {len(verifier.cohort)} signatures"
     return f"cohort normalisation {scoring.normalisation}, {held}"
 

@@ -263,8 +263,7 @@ class Verifier:
 
         Raises BadInput when no reference yields a signature; a query that yields none is a failure to acquire.
         """
-        prepared = tuple(self.prepare(r) for r in references)
-        asked = self.prepare(query)
+        asked, prepared = self.prepare(query), tuple(self.prepare(r) for r in references)
         usable = [(i, p) for i, p in enumerate(prepared) if p.image is not None]
         if not usable:
             why = ", ".join(str(p.failure) for p in prepared)

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pil
+from typer.testing import CliRunner
 
 from sigverify.batch.enrolment import enrol
+from sigverify.cli import app
 from sigverify.config import Policy
 from sigverify.datasets import import_dataset
+from sigverify.errors import BadInput
 from sigverify.evaluation.benchmark import run_benchmark
 from sigverify.evaluation.calibration_trials import calibrate
 from sigverify.evaluation.embedded import embed_signatures
@@ -20,6 +23,7 @@ from sigverify.measurement.page import write_page
 from sigverify.storage.gallery import load_templates
 from sigverify.storage.store import Store
 from sigverify.synthesis.sets import draw_signatures
+from sigverify.synthetic_catalogue import synthesise_catalogue
 from sigverify.verifier import Verifier
 
 SHARE = 0.2
@@ -53,7 +57,12 @@ def test_the_same_ink_at_another_resolution_is_another_size_on_paper(looks: Veri
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("catalogue")
+
+
+@pytest.fixture(scope="module")
+def store(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A labelled set whose forgers write half as large, delivered as copies reduced to half the original width."""
     folder = tmp_path_factory.mktemp("set")
     drawn = draw_signatures(6, 5, 3, seed=21)
@@ -66,7 +75,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         rows.append((name, f"w{int(writer)}", str(label), image.shape[1], original))
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "writer_id", "label", "width", "orig_width"), *rows])
-    store = Store.open(tmp_path_factory.mktemp("catalogue"), create=True)
+    store = Store.open(place, create=True)
     import_dataset("manifest", folder, store, name="sized", dpi=300)
     return store
 
@@ -105,6 +114,34 @@ def test_thresholds_are_chosen_with_the_cue(looks: Verifier, store: Store) -> No
         calibrate(store, v, policy, draws=3, workers=1).thresholds[0].frr for v in (looks, Verifier.load())
     )
     assert with_size <= without
+
+
+def test_the_command_switches_it_on_and_says_where_no_resolution_is_known(
+    store: Store, place: Path, tmp_path: Path
+) -> None:
+    assert len(store.signatures()) > 0
+    policy = ["--policy", '{"min_calibration_writers": 4, "max_far_skilled": 0.3}', "--size-share", "0.1"]
+    done = CliRunner().invoke(app, ["calibrate", "-c", str(place), "--out", str(tmp_path / "b"), *policy])
+    assert done.exit_code == 0, done.output
+    made = Verifier.load(tmp_path / "b")
+    assert made.settings.encoder.physical_size and made.settings.scoring.size_share == 0.1
+    assert "size on paper" in made.card
+    synthesise_catalogue(tmp_path / "c", 4, 4, 2, seed=1)
+    with pytest.raises(BadInput, match="resolutions are known"):
+        CliRunner().invoke(
+            app, ["calibrate", "-c", str(tmp_path / "c"), "--out", str(tmp_path / "d"), *policy], catch_exceptions=False
+        )
+
+
+def test_a_resolution_no_scanner_has_is_not_taken_into_a_catalogue(tmp_path: Path) -> None:
+    (image,) = draw_signatures(1, 1, 0, seed=3).images
+    for dpi in (72, 200):
+        saved(tmp_path / f"{dpi}.png", image, dpi)
+        image = image[:, :-1]
+    (tmp_path / "manifest.csv").write_text("path,writer_id,label\n72.png,a,genuine\n200.png,a,genuine\n")
+    store = Store.open(tmp_path / "c", create=True)
+    import_dataset("manifest", tmp_path, store, name="x")
+    assert store.signatures()["dpi"].fillna(0).round().tolist() == [0, 200]
 
 
 def test_the_page_has_a_row_without_the_cue(looks: Verifier, store: Store, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sigverify.batch.manifest import MANIFEST, read_table
 from sigverify.config import PreprocessingSettings
 from sigverify.errors import BadScan, BadTable
 from sigverify.records import Classification, Label, Reason
-from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_scan
+from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_scan, scanned_at
 from sigverify.storage.store import Store
 from sigverify.storage.writers import add_writers
 
@@ -118,7 +118,7 @@ def _signature(
         "pixel_digest": pixel_digest(read_scan(data, limits)),
         "width_px": facts.width,
         "height_px": facts.height,
-        "dpi": facts.dpi,
+        "dpi": scanned_at(facts.dpi),
         "source": cells["path"],
     }
 

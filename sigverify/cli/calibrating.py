@@ -49,6 +49,12 @@ def calibrate(
     base, store = open_verifier(verifier, tracking), Store.open(catalogue)
     if size_share is not None:
         base = base.with_size(size_share)
+        if size_share and not store.signatures()["dpi"].notna().any():
+            got, further = (
+                "none of the catalogue's scans states one",
+                "import them with --dpi, or leave --size-share out",
+            )
+            raise BadInput("size on paper counts only where resolutions are known", got=got, next=further)
     chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
     rows = store.signatures()
     chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)

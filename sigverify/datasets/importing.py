@@ -16,7 +16,7 @@ from sigverify.errors import BadScan
 from sigverify.records import Classification, Label, Reason
 from sigverify.scans.pool import Spread
 from sigverify.scans.prepare import prepare
-from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_file, read_scan
+from sigverify.scans.read import file_digest, inspect_file, pixel_digest, read_file, read_scan, scanned_at
 from sigverify.storage.store import Store
 
 ROWS_AT_A_TIME = 500  # images written and made durable before their rows
@@ -121,7 +121,7 @@ def _examine(held: dict[str, str], image: Listed) -> Examined:
         "fingerprint": prepare(pixels, settings).fingerprint,
         "width_px": pixels.shape[1],
         "height_px": pixels.shape[0],
-        "dpi": facts.dpi,
+        "dpi": scanned_at(facts.dpi),
     }
 
 

@@ -179,13 +179,18 @@ def _count_pages(picture: Pil.Image) -> int:
     return MAX_PAGES
 
 
+def scanned_at(dpi: float | None) -> float | None:
+    """A stated resolution if a scanner can have it; programs that do not know theirs write 72 or 96."""
+    return dpi if dpi is not None and SCANNERS_DPI[0] <= dpi <= SCANNERS_DPI[1] else None
+
+
 def _resolution(picture: Pil.Image) -> tuple[float, float] | None:
-    """As stated, turned with the picture; 72 and 96 dpi are what programs write that do not know."""
+    """As stated, turned with the picture."""
     stated = picture.info.get("dpi")
     if not isinstance(stated, tuple) or len(stated) != 2:
         return None
-    across, down = float(stated[0]), float(stated[1])
-    if not all(SCANNERS_DPI[0] <= each <= SCANNERS_DPI[1] for each in (across, down)):
+    across, down = (scanned_at(float(each)) for each in stated)
+    if across is None or down is None:
         return None
     turned = "exif" in picture.info and picture.getexif().get(ORIENTATION, 1) >= 5
     return (down, across) if turned else (across, down)
