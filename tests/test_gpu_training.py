@@ -1,4 +1,4 @@
-"""The full run in pieces, where half of the dependencies are missing: it stops in time, and goes on to the same bytes."""
+"""The full run in pieces, where half of the dependencies are missing: it stops in time, goes on to the same bytes."""
 
 from __future__ import annotations
 
