@@ -166,9 +166,7 @@ class ScoringSettings:
     own_share: float = added(0.6)  # "own": of the references' similarity to one another, taken off the score
     own_expected: float = added(0.8)  # that similarity where there is one reference ...
     own_pairs: float = added(1.0)  # ... and how many pairs of references this expectation is worth where there are more
-    size_share: float = added(
-        0.0
-    )  # taken off a similarity for each e-fold of another physical size; 0: size is ignored
+    size_share: float = added(0.0)  # > 0: taken off a similarity for each e-fold of another size on paper
     odd_reference: float = added(0.0)  # > 0: a reference so much less like the others does not count among those pairs
 
 

@@ -50,11 +50,10 @@ def calibrate(
     if size_share is not None:
         base = base.with_size(size_share)
         if size_share and not store.signatures()["dpi"].notna().any():
-            got, further = (
-                "none of the catalogue's scans states one",
-                "import them with --dpi, or leave --size-share out",
-            )
-            raise BadInput("size on paper counts only where resolutions are known", got=got, next=further)
+            raise BadInput(
+                "size on paper counts only where resolutions are known", got="none in the catalogue",
+                next="import the scans with --dpi, or leave --size-share out",
+            )  # fmt: skip
     chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
     rows = store.signatures()
     chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)
