@@ -71,7 +71,7 @@ def train(args: argparse.Namespace, plan: SyntheticPlan, settings: TrainingSetti
             raise KeyboardInterrupt
 
     place = args.out / "training"
-    whole = spent(place) + max(1.0, ends - time.monotonic()) if args.last else None
+    whole = record(place)["seconds"] + max(1.0, ends - time.monotonic()) if args.last else None
     try:
         done = run(data, settings, place, resume=True, on_step=watch, max_seconds=whole)
     except KeyboardInterrupt as stop:
@@ -82,34 +82,22 @@ def train(args: argparse.Namespace, plan: SyntheticPlan, settings: TrainingSetti
         print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on {torch.cuda.get_device_name()}")
 
 
-def spent(folder: Path) -> float:
-    """Seconds of training that earlier calls took."""
+def record(folder: Path) -> dict[str, Any]:
+    """What the checkpoint in `folder` says of the run so far: steps done, seconds of training."""
     from sigverify.model.checkpoints import CHECKPOINT
     from sigverify.model.tensors import read_tensors
 
     held = folder / CHECKPOINT
-    return float(read_tensors(held)[1]["seconds"]) if held.is_file() else 0.0
+    return read_tensors(held)[1] if held.is_file() else {"step": 0, "seconds": 0.0}
 
 
 def finish(args: argparse.Namespace, plan: SyntheticPlan, settings: TrainingSettings) -> None:
     """The bundle, provisional thresholds chosen on synthetic writers the network never saw."""
-    from sigverify.config import VerifierSettings, to_dict
-    from sigverify.pretraining import PROVISIONAL_POLICY, calibrate_on_synthetic
-    from sigverify.retraining import SCORING
-    from sigverify.trained_on import NO_REAL_SIGNATURE, TrainedOn
+    from sigverify.pretraining import PROVISIONAL_POLICY, calibrate_on_synthetic, taught_by_synthesis
     from sigverify.verifier import Verifier
 
-    about = VerifierSettings(
-        name="default",
-        preprocessing=settings.preprocessing,
-        encoder=settings.encoder,
-        scoring=SCORING,
-        trained_on=(f"synthetic signatures ({plan.writers} writers, seed {plan.seed})",),
-        terms="redistributable: no person's signature in it",
-        training={"settings": to_dict(settings), "plan": to_dict(plan)},
-    )
-    verifier = Verifier(about, args.out / "training" / "weights.safetensors")
-    verifier.trained_on = TrainedOn(NO_REAL_SIGNATURE)
+    place = args.out / "training"
+    verifier = taught_by_synthesis(place / "weights.safetensors", settings, plan, record(place)["step"])
     bundle = calibrate_on_synthetic(verifier, args.out, plan, PROVISIONAL_POLICY, min(args.workers, 8), said)
     print(f"\n{Verifier.load(bundle).version} in {bundle}")
 

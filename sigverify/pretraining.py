@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,10 @@ def pretrain(
     say = on_progress or (lambda stage, share: None)
     check_start(settings, initial)
     data = synthetic_set(out, settings.preprocessing, plan, workers, say)
-    trained_on = [f"synthetic signatures ({plan.writers} writers, seed {plan.seed})"]
+    beside = []
     if omniglot is not None and plan.omniglot_words:
         data = join_sets([data, omniglot_set(omniglot, settings.preprocessing, plan)])
-        trained_on.append(f"Omniglot, background set ({plan.omniglot_words} words)")
+        beside.append(f"Omniglot, background set ({plan.omniglot_words} words)")
     result = train(
         data,
         settings,
@@ -77,23 +78,37 @@ def pretrain(
         max_seconds=max_seconds,
         on_step=lambda step, row: say("training", step / settings.steps),
     )
-    base = VerifierSettings(
-        name=name,
-        preprocessing=settings.preprocessing,
-        encoder=settings.encoder,
-        scoring=SCORING,
-        trained_on=tuple(trained_on),
-        terms="redistributable: no person's signature in it",
-        training={"settings": to_dict(settings), "plan": to_dict(plan), "steps_done": result.steps},
-    )
-    verifier = Verifier(base, result.weights)
-    seen = TrainedOn(NO_REAL_SIGNATURE)
-    verifier.trained_on = seen if initial is None else seen.after(known_before(initial))
+    verifier = taught_by_synthesis(result.weights, settings, plan, result.steps, beside, name)
+    if initial is not None:
+        verifier.trained_on = TrainedOn(NO_REAL_SIGNATURE).after(known_before(initial))
     bundle = calibrate_on_synthetic(verifier, out, plan, policy or PROVISIONAL_POLICY, workers, say)
     loaded = Verifier.load(bundle)
     seconds, rows = time.monotonic() - started, tuple(result.history)
     point = loaded.settings.operating_point
     return Retrained(bundle, loaded.version, plan.writers, len(data.writer), 0, seconds, rows, point)
+
+
+def taught_by_synthesis(
+    weights: Path,
+    settings: TrainingSettings,
+    plan: SyntheticPlan,
+    steps: int,
+    beside: Sequence[str] = (),
+    name: str = "default",
+) -> Verifier:
+    """The verifier that `steps` on the writers of `plan`, and on what is named `beside` them, made; not calibrated."""
+    about = VerifierSettings(
+        name=name,
+        preprocessing=settings.preprocessing,
+        encoder=settings.encoder,
+        scoring=SCORING,
+        trained_on=(f"synthetic signatures ({plan.writers} writers, seed {plan.seed})", *beside),
+        terms="redistributable: no person's signature in it",
+        training={"settings": to_dict(settings), "plan": to_dict(plan), "steps_done": steps},
+    )
+    verifier = Verifier(about, weights)
+    verifier.trained_on = TrainedOn(NO_REAL_SIGNATURE)
+    return verifier
 
 
 def calibrate_on_synthetic(

@@ -135,10 +135,8 @@ class Preparation:
         """Width and height of the ink in mm; (0, 0) where the resolution is not known."""
         if self.dpi is None or "crop_width_px" not in self.measures:
             return 0.0, 0.0
-        across, down = self.dpi
-        return self.measures["crop_width_px"] / across * MM_PER_INCH, self.measures[
-            "crop_height_px"
-        ] / down * MM_PER_INCH
+        wide, high = (self.measures[f"crop_{side}_px"] for side in ("width", "height"))
+        return wide / self.dpi[0] * MM_PER_INCH, high / self.dpi[1] * MM_PER_INCH
 
 
 @dataclass(frozen=True)

@@ -47,15 +47,15 @@ def calibrate(
     except ValueError as error:
         raise BadInput("--policy is not JSON", got=policy, expected='{"max_far_skilled": 0.01}') from error
     base, store = open_verifier(verifier, tracking), Store.open(catalogue)
+    rows = store.signatures()
     if size_share is not None:
         base = base.with_size(size_share)
-        if size_share and not store.signatures()["dpi"].notna().any():
+        if size_share and not rows["dpi"].notna().any():
             raise BadInput(
                 "size on paper counts only where resolutions are known", got="none in the catalogue",
                 next="import the scans with --dpi, or leave --size-share out",
             )  # fmt: skip
     chosen = base.with_settings(operating_point=run(store, base, wanted, seed=seed))
-    rows = store.signatures()
     chosen.trained_on = taught_by(rows, (), sorted(rows["writer_id"].unique()), None).after(base.trained_on)
     chosen.card = write_card(chosen)
     bundle = chosen.save(out)

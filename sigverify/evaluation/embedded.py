@@ -136,12 +136,10 @@ def _compute(store: Store, verifier: Any, rows: pd.DataFrame, workers: int, say:
             say("preparing scans", before + done / len(rows))
 
         prepared = verifier.prepare_many(scans, workers=workers, on_progress=tell)
-        if keeps_size(verifier):
-            prepared = with_resolution(prepared, rows.iloc[start : start + CHUNK])
         say("embedding", before + share / 2)
         images = [p.image for p in prepared if p.image is not None]
         if images:
-            sizes = [p.size_mm for p in prepared if p.image is not None] if keeps_size(verifier) else None
+            sizes = _sizes_mm(prepared, rows.iloc[start : start + CHUNK]) if keeps_size(verifier) else None
             embeddings.append(embed_for_both(verifier, images, sizes))
         described.extend(_described(p) for p in prepared)
         say("embedding", before + share)
@@ -149,10 +147,10 @@ def _compute(store: Store, verifier: Any, rows: pd.DataFrame, workers: int, say:
     return {"embeddings": joined, "described": pd.DataFrame(described)}
 
 
-def with_resolution(prepared: Sequence[Preparation], rows: pd.DataFrame) -> list[Preparation]:
-    """Preparations with the resolution that the catalogue knows of their scans, where it knows one."""
+def _sizes_mm(prepared: Sequence[Preparation], rows: pd.DataFrame) -> list[tuple[float, float]]:
+    """Sizes of the signatures, at the resolution that the catalogue knows of their scans, where it knows one."""
     known = rows["dpi"].tolist() if "dpi" in rows else [None] * len(rows)
-    return [p.at(dpi) for p, dpi in zip(prepared, known, strict=True)]
+    return [p.at(dpi).size_mm for p, dpi in zip(prepared, known, strict=True) if p.image is not None]
 
 
 def _described(preparation: Any) -> dict[str, Any]:

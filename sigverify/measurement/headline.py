@@ -114,10 +114,10 @@ def _ours(result: BenchmarkResult) -> list[Row]:
     row = _measured("ours", name_of(result), result)
     if not any(blind.values()):
         return [row]
-    cells, random = ({k: _without(found, name) for k, found in blind.items()} for name in ("skilled", "random"))
-    k = largest_up_to(result.figures, RANDOM_REFERENCES)
+    cells = {k: _without(found, "skilled") for k, found in blind.items()}
+    random = _without(blind[largest_up_to(blind, RANDOM_REFERENCES)], "random")
     name = "the same without an eye for physical size (size takes off)"
-    return [row, Row("ours", name, cells, random[k], "", row.lane, "measured here")]
+    return [row, Row("ours", name, cells, random, "", row.lane, "measured here")]
 
 
 def _without(found: dict[str, Any], kind: str) -> tuple[str, str]:
