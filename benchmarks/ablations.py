@@ -119,7 +119,7 @@ def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
     def say(stage: str, share: float) -> None:
         print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
-    return synthetic_set(args.out / "drawn", settings.preprocessing, plan, args.workers, say)
+    return synthetic_set(args.out / "drawn", settings, plan, args.workers, say)
 
 
 def measured(store: Store, about: VerifierSettings, weights: Path, n: int, workers: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def train(args: argparse.Namespace, plan: SyntheticPlan, settings: TrainingSetti
     from sigverify.pretraining import synthetic_set
 
     began = time.monotonic()
-    data = synthetic_set(args.out, settings.preprocessing, plan, args.workers, said)
+    data = synthetic_set(args.out, settings, plan, args.workers, said)
     drawn = time.monotonic() - began
     print(f"\n{plan.writers} writers ({len(data)} signatures) ready after {drawn:.0f} s on {args.workers} cores")
     ends = began + args.max_seconds

@@ -40,6 +40,7 @@ class PreprocessingSettings:
     stroke_width_px: float = 2.5  # mean width that strokes get on the canvas; 0: kept as scanned
     stroke_shape: Literal["pen", "line"] = added("pen")  # of strokes given a width: thick and thin kept, or all equal
     ruled_lines: Literal["keep", "drop"] = added("keep")  # the printed line people sign on, across most of the scan
+    stroke_oversampling: int = added(3)  # strokes are redrawn at this many times the canvas resolution, then averaged
     min_speck_px: int = 12  # connected ink smaller than this (at 640 px long side) is dust
     min_ink_px: int = 150  # less ink than this is a blank scan (at 640 px long side)
     min_side_px: int = 24  # scans smaller than this on either side are too small
@@ -73,6 +74,8 @@ class EncoderSettings:
     direction_limit: float = added(0.4)  # of that energy: one bold stroke does not drown its neighbourhood
     reference_turns_deg: tuple[float, ...] = added(())  # references are also enrolled turned by these angles ...
     reference_shifts_px: tuple[int, ...] = added(())  # ... and moved to the right by so many px of the canvas
+    learnt_height_px: int = added(0)  # > 0: the backbone sees the canvas reduced to this height; 0: as it is
+    learnt_widen_px: int = added(0)  # even: how much wider strokes become before they are reduced
     physical_size: bool = added(False)  # width and height of the ink in mm stand behind the cells (0: not known)
 
     @property

@@ -8,14 +8,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sigverify.config import (
     Policy,
-    PreprocessingSettings,
     TrainingSettings,
     VerifierSettings,
     to_dict,
@@ -64,10 +63,10 @@ def pretrain(
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
     check_start(settings, initial)
-    data = synthetic_set(out, settings.preprocessing, plan, workers, say)
+    data = synthetic_set(out, settings, plan, workers, say)
     beside = []
     if omniglot is not None and plan.omniglot_words:
-        data = join_sets([data, omniglot_set(omniglot, settings.preprocessing, plan)])
+        data = join_sets([data, omniglot_set(omniglot, settings, plan)])
         beside.append(f"Omniglot, background set ({plan.omniglot_words} words)")
     result = train(
         data,
@@ -133,27 +132,29 @@ def calibrate_on_synthetic(
 
 
 def synthetic_set(
-    out: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan, workers: int, say: Progress
+    out: Path, settings: TrainingSettings, plan: SyntheticPlan, workers: int, say: Progress
 ) -> SignatureSet:
-    """Drawn and prepared training signatures; read again from ``out/drawn.npz`` when the same plan drew them before."""
+    """Drawn and prepared training signatures as the backbone sees them; kept in ``out/drawn-KEY.npz``, read again."""
     from sigverify.config import digest
 
-    key = digest({"plan": to_dict(plan), "preprocessing": to_dict(preprocessing)})
+    encoder, preprocessing = settings.encoder, settings.preprocessing
+    seen = {"reduced": [encoder.learnt_height_px, encoder.learnt_widen_px]} if encoder.learnt_height_px else {}
+    drawn = {name: value for name, value in to_dict(plan).items() if name != "omniglot_words"}
+    key = digest({"plan": drawn, "preprocessing": to_dict(preprocessing), **seen})
     held = out / f"drawn-{key}.npz"
     if held.exists():
         with np.load(held, allow_pickle=False) as file:
             return SignatureSet(file["images"], file["writer"], file["forged"])
-    chunks = [_draw(preprocessing, plan, first, workers, say) for first in range(0, plan.writers, WRITERS_IN_MEMORY)]
+    chunks = [_draw(settings, plan, first, workers, say) for first in range(0, plan.writers, WRITERS_IN_MEMORY)]
     data = join_sets(chunks)
     out.mkdir(parents=True, exist_ok=True)
     np.savez(held, images=data.images, writer=data.writer, forged=data.forged)
     return SignatureSet(data.images, data.writer, data.forged)
 
 
-def _draw(
-    preprocessing: PreprocessingSettings, plan: SyntheticPlan, first: int, workers: int, say: Progress
-) -> SignatureSet:
+def _draw(settings: TrainingSettings, plan: SyntheticPlan, first: int, workers: int, say: Progress) -> SignatureSet:
     """Writers `first` to `first` + WRITERS_IN_MEMORY, drawn and prepared; raw scans are not kept."""
+    from sigverify.model.reduction import reduced_images
     from sigverify.scans.prepare import prepare_images
     from sigverify.synthesis.sets import draw_signatures
 
@@ -166,15 +167,19 @@ def _draw(
         long_side_px=plan.long_side_px,
         on_progress=lambda done, _: say("drawing signatures", (first + done) / plan.writers),
     )
-    prepared = prepare_images(drawn.images, preprocessing, workers)
+    prepared = prepare_images(drawn.images, settings.preprocessing, workers)
     kept = np.array([p.image is not None for p in prepared], dtype=bool)
     images = np.stack([p.image for p in prepared if p.image is not None])
     forged = np.array([label is Label.SKILLED_FORGERY for label in drawn.label], dtype=bool)[kept]
-    return SignatureSet(images, np.asarray(drawn.writer, dtype=np.int64)[kept], forged)
+    seen = reduced_images(images, settings.encoder)
+    return SignatureSet(seen, np.asarray(drawn.writer, dtype=np.int64)[kept], forged)
 
 
-def omniglot_set(path: Path, preprocessing: PreprocessingSettings, plan: SyntheticPlan) -> SignatureSet:
+def omniglot_set(path: Path, settings: TrainingSettings, plan: SyntheticPlan) -> SignatureSet:
     """Words joined from Omniglot characters of one drawer; the same word by another drawer is its skilled forgery."""
     from sigverify.model.omniglot import WordSettings, load_omniglot
+    from sigverify.model.reduction import reduced_images
 
-    return load_omniglot(path, preprocessing, words=WordSettings(writers=plan.omniglot_words, seed=plan.seed))
+    words = WordSettings(writers=plan.omniglot_words, seed=plan.seed)
+    found = load_omniglot(path, settings.preprocessing, words=words)
+    return replace(found, images=reduced_images(found.images, settings.encoder))

@@ -32,7 +32,7 @@ Progress = Callable[[str, float], None]  # stage in words, share done 0..1
 
 # Best on BHSig260 training writers: a synthetic cohort misleads an encoder tuned on real ink, and a reference filed
 # under a wrong name lets many forgeries pass that never would where it is odd (benchmarks/stressed_queries.py).
-SCORING = ScoringSettings(fusion="mean_max", normalisation="own", odd_reference=0.125)
+SCORING = ScoringSettings(fusion="mean_max", normalisation="own", own_share=0.7, odd_reference=0.125)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from sigverify.records import Floats, Image
 
 ORIENTATIONS = 9
-CELL_PX = 24  # canvas px a side; chosen on BHSig260 training writers among 8, 12, 16, 24 and 32
+CELLS_DOWN = 4  # of the canvas's height: 24 px of 96; chosen on BHSig260 training writers among 8, 12, 16, 24, 32 px
 BLOCK_CELLS = 2  # a side, normalised together
 
 
@@ -25,7 +25,7 @@ def hog_features(images: Sequence[Image]) -> Floats:
             hog(
                 image.astype(np.float32) / 255,
                 orientations=ORIENTATIONS,
-                pixels_per_cell=(CELL_PX, CELL_PX),
+                pixels_per_cell=(image.shape[0] // CELLS_DOWN,) * 2,
                 cells_per_block=(BLOCK_CELLS, BLOCK_CELLS),
                 block_norm="L2-Hys",
             )

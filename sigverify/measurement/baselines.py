@@ -191,4 +191,4 @@ def _definition(kind: str) -> Any:
     from sigverify.evaluation import hog
 
     names = {"nuisance": list(NUISANCES), "nuisance_and_shape": [*NUISANCES, *SHAPES]}
-    return names.get(kind, [hog.ORIENTATIONS, hog.CELL_PX, hog.BLOCK_CELLS])
+    return names.get(kind, [hog.ORIENTATIONS, hog.CELLS_DOWN, hog.BLOCK_CELLS])

@@ -24,6 +24,7 @@ from sigverify.config import EncoderSettings
 from sigverify.errors import BadInput, BadSettings, Mismatch, NotFound
 from sigverify.model.directions import stroke_directions, windowed
 from sigverify.model.pose import posed, shifted, turned
+from sigverify.model.reduction import reduced
 from sigverify.model.tensors import read_tensors, write_tensors
 
 
@@ -76,7 +77,7 @@ class Encoder(nn.Module):
         return images if self.settings.pose_stretch < 0 else posed(images, self.settings.pose_stretch)
 
     def _learnt(self, images: Tensor) -> Tensor:
-        features = self.backbone(images)  # (n, width)
+        features = self.backbone(reduced(images, self.settings))  # (n, width)
         if self.settings.similarity == "overlap":
             return of_sum_one(functional.relu(features.float()))
         projected = self.norm(self.projection(self.dropout(features)))  # (n, d)
@@ -190,6 +191,9 @@ def _check(settings: EncoderSettings) -> None:
     if settings.direction_split < 1 or settings.direction_neighbours < 1 or settings.direction_neighbours % 2 == 0:
         got = (settings.direction_split, settings.direction_neighbours)
         raise BadSettings("directions need a split >= 1 and an odd number of neighbours", got=got)
+    if settings.learnt_height_px < 0 or settings.learnt_widen_px < 0 or settings.learnt_widen_px % 2:
+        got = (settings.learnt_height_px, settings.learnt_widen_px)
+        raise BadSettings("learnt_height_px and learnt_widen_px are >= 0, the latter even", got=got)
     if not 0 <= settings.direction_share <= 1:
         raise BadSettings("direction_share is a share", got=settings.direction_share, expected="0 to 1")
 

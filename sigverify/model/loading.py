@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from sigverify.config import TrainingSettings
 from sigverify.model.augmentation import Augmenter, as_pixels
 from sigverify.model.batches import Batches, SignatureSet
 from sigverify.model.device_augmentation import augment_on_device
+from sigverify.model.reduction import reduced_images
 from sigverify.model.seeds import seed_at
 
 AHEAD = 3  # batches prepared before they are asked for
@@ -30,6 +31,7 @@ class Loader:
     """Augmented batches by step, on `device`; a step's batch depends on (seed, step) alone. Close it after use."""
 
     def __init__(self, data: SignatureSet, settings: TrainingSettings, device: torch.device) -> None:
+        data = replace(data, images=reduced_images(data.images, settings.encoder))
         self._data, self._settings, self._device = data, settings, device
         self._batches = Batches(data, settings.batch, settings.seed)
         self._on_device = device.type != "cpu"

@@ -44,7 +44,7 @@ def posed(images: Tensor, stretch: float) -> Tensor:
     wide, tall = wide.masked_fill(empty, 1.0), tall.masked_fill(empty, 1.0)
     across = across.masked_fill(empty, (width - 1) / 2)
     down = down.masked_fill(empty, (height - 1) / 2)
-    return (_sampling(y, tall, down) @ ink @ _sampling(x, wide, across).transpose(1, 2)).unsqueeze(1)
+    return _sampled(_sampled(ink, _places(y, tall, down), 1), _places(x, wide, across), 2).unsqueeze(1)
 
 
 def turned(images: Tensor, degrees: float) -> Tensor:
@@ -69,14 +69,23 @@ def posed_images(images: Image, stretch: float) -> Image:
     return found
 
 
-def _sampling(place: Tensor, scale: Tensor, centre: Tensor) -> Tensor:
-    """Linear interpolation along one axis as matrices (n, length, length), nothing beyond the axis.
+def _places(place: Tensor, scale: Tensor, centre: Tensor) -> Tensor:
+    """(n, length): where to look, `scale` px apart, in the middle at `centre` px."""
+    return (place - (len(place) - 1) / 2) * scale[:, None] + centre[:, None]
 
-    Samples lie `scale` px apart, the middle one on `centre` px.
-    """
-    middle = (len(place) - 1) / 2
-    wanted = (place - middle)[None, :, None] * scale[:, None, None] + centre[:, None, None]
-    return (wanted - place).abs_().neg_().add_(1).clamp_(min=0)
+
+def _sampled(ink: Tensor, places: Tensor, axis: int) -> Tensor:
+    """Pictures (n, h, w) linearly interpolated at `places` (n, length) px along axis 1 or 2; nothing beyond them."""
+    last = ink.shape[axis] - 1
+    lower = places.floor()
+    share = places - lower
+    parts = []
+    for index, weight in ((lower, 1 - share), (lower + 1, share)):
+        weight = weight.masked_fill((index < 0) | (index > last), 0.0)
+        index = index.clamp(0, last).long()
+        shape = [-1, -1, ink.shape[2]] if axis == 1 else [-1, ink.shape[1], -1]
+        parts.append(ink.gather(axis, index.unsqueeze(3 - axis).expand(shape)) * weight.unsqueeze(3 - axis))
+    return parts[0] + parts[1]
 
 
 def _moments(profile: Tensor, place: Tensor, amount: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,8 @@ from sigverify.scans.place import fit
 from sigverify.scans.rules import drop_rules, thickest
 
 FIRST_LOOK_PX = 640  # long side
-DETAIL = (2.0, 4.5)  # the ink's box, in multiples of its size on the canvas: fewer is coarse, more is slow
-SECOND_LOOK = (2.2, 3.2)  # the multiples a second look keeps within, as near to the scan's own pixels as they allow
+DETAIL = (2.0, 4.5)  # thirds of its size where strokes are redrawn, of the ink's box: fewer is coarse, more is slow
+SECOND_LOOK = (2.2, 3.2)  # thirds that a second look keeps within, as near to the scan's own pixels as they allow
 PAPER_AROUND = 0.06  # of the box's long side, kept around it for the paper estimate
 
 
@@ -59,8 +59,8 @@ def locate(scan: Image, settings: PreprocessingSettings) -> View:
     if first.box is None:
         return first
     top, left, bottom, right = first.box
-    on_canvas = fit(bottom - top, right - left, settings)
-    detail = 1.0 / on_canvas
+    redrawn = fit(bottom - top, right - left, settings) * settings.stroke_oversampling
+    detail = 3.0 / redrawn
     if DETAIL[0] <= detail <= DETAIL[1] or (detail > DETAIL[1] and first.scale <= 1.0 and detail < 2 * DETAIL[1]):
         return first
     coarsest, finest = (multiple / detail * first.scale for multiple in SECOND_LOOK)

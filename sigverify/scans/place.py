@@ -15,7 +15,6 @@ from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
 from sigverify.scans.clean import Mask, bounding_box
 
-OVERSAMPLING = 3  # strokes are redrawn at this many times the canvas resolution, then averaged
 FAINTEST_RANK = 64  # ink value of the lightest ink when darkness is kept as ranks; the darkest is 255
 RADII = tuple(sorted({(x * x + y * y) ** 0.5 for x in range(10) for y in range(10)} - {0.0}))[:24]  # discs that differ
 THIN = 0.3  # coverage above which an enlarged or reduced pixel still belongs to the stroke
@@ -59,8 +58,9 @@ def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
     """
     from skimage.morphology import skeletonize
 
-    fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, OVERSAMPLING) > THIN * 255
-    width = settings.stroke_width_px * OVERSAMPLING
+    finer = settings.stroke_oversampling
+    fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, finer) > THIN * 255
+    width = settings.stroke_width_px * finer
     room = int(width) + 1
     top, left, bottom, right = bounding_box(fine) or (0, 0, 0, 0)
     around = slice(max(0, top - room), bottom + room), slice(max(0, left - room), right + room)
@@ -68,7 +68,7 @@ def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
     lines: Mask = skeletonize(part)  # type: ignore[no-untyped-call]
     strokes = np.zeros(fine.shape, np.uint8)
     strokes[around] = _widened(lines if settings.stroke_shape == "line" else part, lines, width)
-    reduced: Image = np.asarray(Pil.fromarray(strokes).reduce(OVERSAMPLING))
+    reduced: Image = np.asarray(Pil.fromarray(strokes).reduce(finer))
     return reduced
 
 
