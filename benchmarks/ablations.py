@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REFERENCES, DRAWS, RANDOM = (1, 5), 4, 20
+BACKBONE_SEES = {  # variants that learn do so on a canvas of the size that the shipped backbone sees, and no other
+    "encoder": {"learnt_height_px": 0, "learnt_widen_px": 0, "reference_shifts_px": []},
+    "preprocessing": {
+        "canvas_height_px": 96, "canvas_width_px": 192, "margin_px": 4, "stroke_width_px": 3.0, "stroke_oversampling": 3
+    },
+}  # fmt: skip
+OWN_SHARE = 0.6  # of theirs
 
 
 def main() -> None:
@@ -84,7 +91,7 @@ def verifier_of(
     if changes.get("shipped"):
         held = merged(to_dict(Verifier.load().settings), {k: v for k, v in changes.items() if k != "shipped"})
         return from_dict(VerifierSettings, held), DEFAULT_FOLDER / WEIGHTS, {"seconds": 0, "steps": 0}
-    scoring = merged(to_dict(SCORING), changes.get("scoring", {}))
+    scoring = {**to_dict(SCORING), "own_share": OWN_SHARE, **changes.get("scoring", {})}
     settings = settings_of({k: v for k, v in changes.items() if k != "scoring"}, args.steps, args.seed)
     result = train(drawn(args, settings), settings, place, resume=True)
     made = {"preprocessing": to_dict(settings.preprocessing), "encoder": to_dict(settings.encoder), "scoring": scoring}
@@ -101,12 +108,11 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSettings:
-    """benchmarks/default_training.json with `changes`; references are held turned, not moved as well."""
+    """benchmarks/default_training.json as the backbone sees it, with `changes`; references are turned, not moved."""
     from sigverify.config import TrainingSettings, from_dict
 
     shipped = json.loads((HERE / "default_training.json").read_text(encoding="utf-8"))
-    shipped = merged(shipped, {"encoder": {"reference_shifts_px": []}})
-    chosen = from_dict(TrainingSettings, merged(shipped, changes))
+    chosen = from_dict(TrainingSettings, merged(merged(shipped, BACKBONE_SEES), changes))
     return replace(chosen, steps=steps, seed=seed, ema_decay=min(chosen.ema_decay, 0.99))
 
 
