@@ -8,7 +8,8 @@ Trains every variant of ``--variants`` (benchmarks/ablations.json: {name: change
 "scoring"}) from random weights on synthetic signatures drawn once, and measures it on *training-part* writers of the
 catalogues, which it never saw: choices look at nobody else. A variant with ``"shipped": true`` trains nothing: it is
 the shipped verifier with other encoder or scoring settings. Skilled and random EER in per cent at 1 and 5 references.
-Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown.
+Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown. What learns from Omniglot
+as well needs ``--omniglot``.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--variants", type=Path, default=HERE / "ablations.json")
+    parser.add_argument("--omniglot", type=Path, help="images_background.zip, for the variant that learns from it")
     parser.add_argument("--only", nargs="*", help="names of variants; all unless told")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
@@ -54,6 +56,9 @@ def main() -> None:
     variants: dict[str, Any] = json.loads(args.variants.read_text(encoding="utf-8"))
     rows = []
     for name in args.only or variants:
+        if variants[name].get("omniglot_words") and args.omniglot is None:
+            print(f"left out, for want of --omniglot: {name}", file=sys.stderr)
+            continue
         rows.append((name, figures(args, name, variants[name])))
         print(table(rows), flush=True)
 
@@ -92,8 +97,9 @@ def verifier_of(
         held = merged(to_dict(Verifier.load().settings), {k: v for k, v in changes.items() if k != "shipped"})
         return from_dict(VerifierSettings, held), DEFAULT_FOLDER / WEIGHTS, {"seconds": 0, "steps": 0}
     scoring = {**to_dict(SCORING), "own_share": OWN_SHARE, **changes.get("scoring", {})}
-    settings = settings_of({k: v for k, v in changes.items() if k != "scoring"}, args.steps, args.seed)
-    result = train(drawn(args, settings), settings, place, resume=True)
+    apart = ("scoring", "omniglot_words")
+    settings = settings_of({k: v for k, v in changes.items() if k not in apart}, args.steps, args.seed)
+    result = train(drawn(args, settings, changes.get("omniglot_words", 0)), settings, place, resume=True)
     made = {"preprocessing": to_dict(settings.preprocessing), "encoder": to_dict(settings.encoder), "scoring": scoring}
     about = from_dict(VerifierSettings, made)
     return about, result.weights, {"seconds": round(result.seconds), "steps": result.steps}
@@ -116,16 +122,18 @@ def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSetti
     return replace(chosen, steps=steps, seed=seed, ema_decay=min(chosen.ema_decay, 0.99))
 
 
-def drawn(args: argparse.Namespace, settings: TrainingSettings) -> SignatureSet:
-    """The synthetic signatures, drawn once for each preprocessing."""
-    from sigverify.pretraining import SyntheticPlan, synthetic_set
+def drawn(args: argparse.Namespace, settings: TrainingSettings, words: int) -> SignatureSet:
+    """The synthetic signatures, drawn once for each preprocessing, and so many words of Omniglot beside them."""
+    from sigverify.model.batches import join_sets
+    from sigverify.pretraining import SyntheticPlan, omniglot_set, synthetic_set
 
-    plan = SyntheticPlan(writers=args.writers, seed=11)
+    plan = SyntheticPlan(writers=args.writers, seed=11, omniglot_words=words)
 
     def say(stage: str, share: float) -> None:
         print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
-    return synthetic_set(args.out / "drawn", settings, plan, args.workers, say)
+    data = synthetic_set(args.out / "drawn", settings, plan, args.workers, say)
+    return join_sets([data, omniglot_set(args.omniglot, settings, plan)]) if words else data
 
 
 def measured(store: Store, about: VerifierSettings, weights: Path, n: int, workers: int) -> dict[str, Any]:

@@ -139,8 +139,8 @@ def synthetic_set(
 
     encoder, preprocessing = settings.encoder, settings.preprocessing
     seen = {"reduced": [encoder.learnt_height_px, encoder.learnt_widen_px]} if encoder.learnt_height_px else {}
-    drawn = {name: value for name, value in to_dict(plan).items() if name != "omniglot_words"}
-    key = digest({"plan": drawn, "preprocessing": to_dict(preprocessing), **seen})
+    drawn = replace(plan, omniglot_words=0)  # they stand beside what is drawn
+    key = digest({"plan": to_dict(drawn), "preprocessing": to_dict(preprocessing), **seen})
     held = out / f"drawn-{key}.npz"
     if held.exists():
         with np.load(held, allow_pickle=False) as file:

@@ -32,7 +32,11 @@ def drawing(character: int, person: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("omniglot") / "images_background.zip"
+    return zipped(tmp_path_factory.mktemp("omniglot") / "images_background.zip")
+
+
+def zipped(path: Path) -> Path:
+    """Two alphabets of three characters by twenty people, laid out as Omniglot is."""
     with zipfile.ZipFile(path, "w") as file:
         for alphabet in ("Greek", "Latin"):
             for character in range(3):
