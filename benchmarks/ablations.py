@@ -8,8 +8,8 @@ Trains every variant of ``--variants`` (benchmarks/ablations.json: {name: change
 "scoring"}) from random weights on synthetic signatures drawn once, and measures it on *training-part* writers of the
 catalogues, which it never saw: choices look at nobody else. A variant with ``"shipped": true`` trains nothing: it is
 the shipped verifier with other encoder or scoring settings. Skilled and random EER in per cent at 1 and 5 references.
-Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown. What learns from Omniglot
-as well needs ``--omniglot``.
+Finished variants are read from ``--out`` again, so an interrupted run goes on. Prints Markdown. What learns from
+Omniglot as well needs ``--omniglot``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ REFERENCES, DRAWS, RANDOM = (1, 5), 4, 20
 BACKBONE_SEES = {  # variants that learn do so on a canvas of the size that the shipped backbone sees, and no other
     "encoder": {"learnt_height_px": 0, "learnt_widen_px": 0, "reference_shifts_px": []},
     "preprocessing": {
-        "canvas_height_px": 96, "canvas_width_px": 192, "margin_px": 4, "stroke_width_px": 3.0, "stroke_oversampling": 3
+        "canvas_height_px": 96, "canvas_width_px": 192, "margin_px": 4, "stroke_width_px": 3.0, "stroke_oversampling": 3,
+        "stroke_smoothing_px": 0.0,
     },
 }  # fmt: skip
 OWN_SHARE = 0.6  # of theirs

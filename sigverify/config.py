@@ -41,6 +41,7 @@ class PreprocessingSettings:
     stroke_shape: Literal["pen", "line"] = added("pen")  # of strokes given a width: thick and thin kept, or all equal
     ruled_lines: Literal["keep", "drop"] = added("keep")  # the printed line people sign on, across most of the scan
     stroke_oversampling: int = added(3)  # strokes are redrawn at this many times the canvas resolution, then averaged
+    stroke_smoothing_px: float = added(0.0)  # sd of a Gaussian over the ink there, before centre lines are sought
     min_speck_px: int = 12  # connected ink smaller than this (at 640 px long side) is dust
     min_ink_px: int = 150  # less ink than this is a blank scan (at 640 px long side)
     min_side_px: int = 24  # scans smaller than this on either side are too small

@@ -10,6 +10,7 @@ from math import ceil
 
 import numpy as np
 from PIL import Image as Pil
+from PIL import ImageFilter
 
 from sigverify.config import PreprocessingSettings
 from sigverify.records import Image
@@ -54,12 +55,17 @@ def _of_one_width(mask: Mask, settings: PreprocessingSettings) -> Image:
     """Strokes with the mean width the settings ask for, anti-aliased: how thick the pen was is gone.
 
     "pen": every outline moved outward or inward by the same amount, so that thick and thin parts of a signature stay
-    apart. "line": the centre lines drawn with a round pen of that width.
+    apart. "line": the centre lines drawn with a round pen of that width; how rough an outline is, which scanner and pen
+    decide as much as the hand, shows in them unless `stroke_smoothing_px` takes it away first.
     """
     from skimage.morphology import skeletonize
 
     finer = settings.stroke_oversampling
-    fine: Mask = _centred(mask.view(np.uint8) * np.uint8(255), settings, finer) > THIN * 255
+    enlarged = _centred(mask.view(np.uint8) * np.uint8(255), settings, finer)
+    if settings.stroke_smoothing_px > 0:
+        smooth = ImageFilter.GaussianBlur(settings.stroke_smoothing_px)
+        enlarged = np.asarray(Pil.fromarray(enlarged).filter(smooth))
+    fine: Mask = enlarged > THIN * 255
     width = settings.stroke_width_px * finer
     room = int(width) + 1
     top, left, bottom, right = bounding_box(fine) or (0, 0, 0, 0)
