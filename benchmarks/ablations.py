@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REFERENCES, DRAWS, RANDOM = (1, 5), 4, 20
+SIZE = {"canvas_height_px": 96, "canvas_width_px": 192, "margin_px": 4}
+PEN = {"stroke_width_px": 3.0, "stroke_oversampling": 3, "stroke_smoothing_px": 0.0}
 BACKBONE_SEES = {  # variants that learn do so on a canvas of the size that the shipped backbone sees, and no other
     "encoder": {"learnt_height_px": 0, "learnt_widen_px": 0, "reference_shifts_px": []},
-    "preprocessing": {
-        "canvas_height_px": 96, "canvas_width_px": 192, "margin_px": 4, "stroke_width_px": 3.0, "stroke_oversampling": 3,
-        "stroke_smoothing_px": 0.0,
-    },
-}  # fmt: skip
+    "preprocessing": {**SIZE, **PEN},
+}
 OWN_SHARE = 0.6  # of theirs
 
 
