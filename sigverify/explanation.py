@@ -104,9 +104,18 @@ def _headline(answer: Verification) -> str:
     words = f"{decision.outcome.value.replace('_', ' ')}: {decision.reason.value.replace('_', ' ')}"
     if decision.score is None:
         return words
-    limits = f"accept at {decision.accept_threshold:.3f}, reject below {decision.reject_threshold:.3f}"
+    score, accept, reject = told_apart(decision.score, decision.accept_threshold, decision.reject_threshold)
     chance = "" if answer.probability is None else f"   P(genuine) {answer.probability:.2f}"
-    return f"{words}\nscore {decision.score:.3f} ({limits}){chance}{_size(answer)}"
+    return f"{words}\nscore {score} (accept at {accept}, reject below {reject}){chance}{_size(answer)}"
+
+
+def told_apart(*numbers: float | None) -> list[str]:
+    """With three digits, or as many as numbers that differ need to look different (six at most); none is a dash."""
+    for digits in range(3, 7):
+        shown = ["-" if number is None else f"{number:.{digits}f}" for number in numbers]
+        if len(set(shown)) == len(set(numbers)):
+            break
+    return shown
 
 
 def _size(answer: Verification) -> str:

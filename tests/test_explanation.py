@@ -11,7 +11,7 @@ from PIL import Image as Picture
 
 from sigverify.config import EncoderSettings, OperatingPoint, Policy, ScoringSettings, Thresholds, VerifierSettings
 from sigverify.errors import BadInput
-from sigverify.explanation import AGAINST, FOR, explain, save_picture
+from sigverify.explanation import AGAINST, FOR, explain, save_picture, told_apart
 from sigverify.model.encoder import build_encoder, save_weights
 from sigverify.records import TrialKind
 from sigverify.synthesis.sets import draw_signatures
@@ -113,3 +113,10 @@ def test_a_query_put_crooked_resembles_references_that_are_held_turned(
         if verifier.settings.encoder.parts == 1
         else alike[1] > upright + 0.02
     )
+
+
+def test_a_score_just_below_a_threshold_is_not_shown_as_if_it_were_on_it() -> None:
+    assert told_apart(0.25, 0.24, 0.1) == ["0.250", "0.240", "0.100"]
+    assert told_apart(0.24052, 0.24061, 0.1) == ["0.2405", "0.2406", "0.1000"]
+    assert told_apart(0.2, 0.2, 0.1) == ["0.200", "0.200", "0.100"]
+    assert told_apart(0.2000000001, 0.2, None) == ["0.200000", "0.200000", "-"]

@@ -214,11 +214,14 @@ def _as_json(answer: Verification) -> dict[str, Any]:
 
 
 def _as_text(answer: Verification) -> str:
+    from sigverify.explanation import told_apart
+
     d = answer.decision
     lines = [f"{d.outcome.value}: {d.reason.value}{f' ({d.detail})' if d.detail else ''}"]
     if d.score is not None:
         each = ", ".join(f"{s:.3f}" for s in d.reference_scores)
-        lines.append(f"score {d.score:.3f}; accept at {d.accept_threshold:.3f}, reject below {d.reject_threshold:.3f}")
+        score, accept, reject = told_apart(d.score, d.accept_threshold, d.reject_threshold)
+        lines.append(f"score {score}; accept at {accept}, reject below {reject}")
         lines.append(
             f"calibrated probability of genuine {answer.probability:.3f}; similarity with each reference: {each}"
         )
