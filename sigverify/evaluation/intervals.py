@@ -130,15 +130,16 @@ def clopper_pearson(errors: int, n: int, level: float = 0.95) -> Interval:
 
 
 def never_certain(interval: Interval, share: float, n: int) -> Interval:
-    """The interval of a share that was 0 or 1, widened to what `n` distinct images can prove at most; else unchanged.
+    """The interval of a share, never narrower than what `n` distinct images can prove.
 
-    Where no error was seen every resample has none either, and the bootstrap says [0, 0]. `n` is the effective number:
-    distinct query images, not pairs or draws.
+    Its upper end is at least what no error at all would prove, its lower end at most what nothing but errors would:
+    where no error was seen every resample has none either, and the bootstrap says [0, 0]; and one error must not look
+    more certain than none. `n` is the effective number: distinct query images, not pairs or draws.
     """
-    if 0 < share < 1 or not np.isfinite(share):
+    if not np.isfinite(share):
         return interval
-    exact = clopper_pearson(0 if share == 0 else max(1, n), max(1, n), interval.level)
-    return Interval(min(interval.low, exact.low), max(interval.high, exact.high), interval.level)
+    none, all_of_them = (clopper_pearson(errors, max(1, n), interval.level) for errors in (0, max(1, n)))
+    return Interval(min(interval.low, all_of_them.low), max(interval.high, none.high), interval.level)
 
 
 def with_resolution(interval: Interval, n_genuine: int, n_impostor: int) -> Interval:

@@ -80,6 +80,9 @@ def test_where_no_error_was_seen_the_bound_is_that_of_the_distinct_images():
     assert never_certain(Interval(0, 0), 0.0, 100).high == pytest.approx(1 - 0.05 ** (1 / 100))
     assert never_certain(Interval(1, 1), 1.0, 100).low == pytest.approx(0.05 ** (1 / 100))
     assert never_certain(Interval(0.1, 0.2), 0.15, 100) == Interval(0.1, 0.2)
+    none, one = never_certain(Interval(0, 0), 0.0, 100), never_certain(Interval(0, 0.002), 0.001, 100)
+    assert one.high >= none.high  # a few errors on one image are no better known than none at all
+    assert never_certain(Interval(0.998, 1.0), 0.999, 100).low <= never_certain(Interval(1, 1), 1.0, 100).low
     perfect = trials([9] * 40, [0] * 30, [0] * 50)
     repeated = ScoredTrials.concatenate([perfect] * 20)  # twenty draws show no more than one
     for scored in (perfect, repeated):
