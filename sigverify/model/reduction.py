@@ -33,7 +33,7 @@ def reduced(images: Tensor, settings: EncoderSettings) -> Tensor:
 
 
 def _widened(images: Tensor, reach: int, axis: int) -> Tensor:
-    """The largest of the pixels up to `reach` away along an axis: a tenth of the time that a max pooling takes."""
+    """The largest of the pixels up to `reach` away along an axis; several times faster than a max pooling on a CPU."""
     length, found = images.shape[axis], images.clone()
     for away in range(1, reach + 1):
         for there, here in ((0, away), (away, 0)):
