@@ -46,7 +46,8 @@ def _numbers(encoder: EncoderSettings) -> str:
     if encoder.similarity == "cosine":
         return f"{encoder.size} numbers, unit norm"
     numbers = [f"{each} in each of {rows} x {columns} cells" for each, rows, columns in encoder.grids]
-    told = f"{encoder.described} numbers: {numbers[0]} learnt"
+    seen = f" from the canvas reduced to {encoder.learnt_height_px} px" if encoder.learnt_height_px else ""
+    told = f"{encoder.described} numbers: {numbers[0]} learnt{seen}"
     return told if len(numbers) == 1 else f"{told}, {numbers[1]} stroke directions, which nothing was learnt for"
 
 
