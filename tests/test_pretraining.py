@@ -45,7 +45,7 @@ def test_drawn_signatures_are_kept_as_the_backbone_sees_them_and_drawn_once(tmp_
 
 
 def test_a_bundle_comes_out_that_says_what_taught_it(tmp_path: Path, archive: Path) -> None:
-    done = pretrain(tmp_path / "out", SETTINGS, PLAN, omniglot=archive, workers=1, name="small")
+    done = pretrain(tmp_path / "out", SETTINGS, PLAN, omniglot=archive, workers=2, name="small")
     verifier = Verifier.load(done.bundle)
     assert verifier.version == done.verifier_version and verifier.settings.name == "small"
     assert any("Omniglot" in line for line in verifier.settings.trained_on)
