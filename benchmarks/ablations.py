@@ -124,16 +124,14 @@ def settings_of(changes: dict[str, Any], steps: int, seed: int) -> TrainingSetti
 
 def drawn(args: argparse.Namespace, settings: TrainingSettings, words: int) -> SignatureSet:
     """The synthetic signatures, drawn once for each preprocessing, and so many words of Omniglot beside them."""
-    from sigverify.model.batches import join_sets
-    from sigverify.pretraining import SyntheticPlan, omniglot_set, synthetic_set
+    from sigverify.pretraining import SyntheticPlan, training_set
 
     plan = SyntheticPlan(writers=args.writers, seed=11, omniglot_words=words)
 
     def say(stage: str, share: float) -> None:
         print(f"\r{stage} {share:4.0%}", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
-    data = synthetic_set(args.out / "drawn", settings, plan, args.workers, say)
-    return join_sets([data, omniglot_set(args.omniglot, settings, plan)]) if words else data
+    return training_set(args.out / "drawn", settings, plan, args.omniglot, args.workers, say)
 
 
 def measured(store: Store, about: VerifierSettings, weights: Path, n: int, workers: int) -> dict[str, Any]:

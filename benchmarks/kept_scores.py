@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from sigverify.errors import BadInput, NotFound, SigverifyError
+from sigverify.evaluation.result import SCORES
 
 STEP = 1e-4  # of a kept score
 TRIAL = ["n_references", "draw", "kind", "writer_id", "query_writer_id", "query_id"]
@@ -65,9 +66,9 @@ def pack(runs: dict[str, Path], references: list[int]) -> pd.DataFrame:
     """A row a trial in the order of TRIAL, int16 scores in steps of STEP, a column a run. BadInput: other trials."""
     found: pd.DataFrame | None = None
     for name, folder in runs.items():
-        held = folder / "scores.parquet"
+        held = folder / SCORES
         if not held.is_file():
-            raise NotFound(f"no scores.parquet in {folder}", next="measure with sigverify benchmark --out")
+            raise NotFound(f"no {SCORES} in {folder}", next="measure with sigverify benchmark --out")
         rows = pd.read_parquet(held, columns=[*TRIAL, "score"])
         rows = rows[rows["n_references"].isin(references)].sort_values(TRIAL, kind="stable", ignore_index=True)
         steps = np.round(rows["score"].to_numpy() / STEP)

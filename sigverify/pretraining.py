@@ -63,11 +63,9 @@ def pretrain(
     started = time.monotonic()
     say = on_progress or (lambda stage, share: None)
     check_start(settings, initial)
-    data = synthetic_set(out, settings, plan, workers, say)
-    beside = []
-    if omniglot is not None and plan.omniglot_words:
-        data = join_sets([data, omniglot_set(omniglot, settings, plan)])
-        beside.append(f"Omniglot, background set ({plan.omniglot_words} words)")
+    data = training_set(out, settings, plan, omniglot, workers, say)
+    words = omniglot is not None and plan.omniglot_words
+    beside = [f"Omniglot, background set ({plan.omniglot_words} words)"] if words else []
     result = train(
         data,
         settings,
@@ -129,6 +127,16 @@ def calibrate_on_synthetic(
         )
         point = calibrate(store, verifier, policy)
     return finish(verifier.with_settings(operating_point=point), out)
+
+
+def training_set(
+    out: Path, settings: TrainingSettings, plan: SyntheticPlan, omniglot: Path | None, workers: int, say: Progress
+) -> SignatureSet:
+    """The synthetic signatures of `plan` and, where the archive is given and the plan asks for them, Omniglot words."""
+    data = synthetic_set(out, settings, plan, workers, say)
+    if omniglot is None or not plan.omniglot_words:
+        return data
+    return join_sets([data, omniglot_set(omniglot, settings, plan)])
 
 
 def synthetic_set(
