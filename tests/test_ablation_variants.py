@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +10,14 @@ from sigverify.config import ScoringSettings, VerifierSettings, from_dict, to_di
 from sigverify.model.encoder import build_encoder
 from sigverify.scoring.scorer import Scorer
 from sigverify.verifier import Verifier
+from tests.benchmark_scripts import FOLDER, load
 
-PLACE = Path(__file__).parents[1] / "benchmarks"
-VARIANTS = json.loads((PLACE / "ablations.json").read_text(encoding="utf-8"))
+VARIANTS = json.loads((FOLDER / "ablations.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def ablations():
-    spec = importlib.util.spec_from_file_location("ablations", PLACE / "ablations.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("ablations")
 
 
 @pytest.mark.parametrize("name", VARIANTS)

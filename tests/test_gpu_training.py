@@ -11,9 +11,9 @@ from sigverify.config import TrainingSettings, from_dict
 from sigverify.model.encoder import build_encoder
 from sigverify.pretraining import SyntheticPlan
 from sigverify.verifier import Verifier
+from tests.benchmark_scripts import FOLDER
 from tests.test_architecture import ABSENT_ON_A_GPU_MACHINE
 
-PLACE = Path(__file__).parents[1] / "benchmarks"
 BARE = f"""
 import runpy, sys
 class Absent:
@@ -24,14 +24,14 @@ sys.meta_path.insert(0, Absent())
 import torch
 torch.set_num_threads(1)
 sys.argv = ['gpu_training.py', *sys.argv[1:]]
-runpy.run_path({str(PLACE / "gpu_training.py")!r}, run_name='__main__')
+runpy.run_path({str(FOLDER / "gpu_training.py")!r}, run_name='__main__')
 """
 
 
 def small(folder: Path) -> list[str]:
     """Three steps on a few writers, with the settings that stand ready but for a smaller network."""
     plan = {"writers": 6, "genuine": 3, "forgeries": 2, "seed": 3, "long_side_px": 300, "calibration_writers": 12}
-    settings = json.loads((PLACE / "gpu_training.json").read_text(encoding="utf-8"))
+    settings = json.loads((FOLDER / "gpu_training.json").read_text(encoding="utf-8"))
     settings |= {"steps": 3, "batch": {"writers": 4, "genuine": 2, "forgeries": 1}, "augmentation": {"enabled": False}}
     settings["encoder"]["backbone"] = "mobilenetv3_small_050"
     for name, value in (("plan", plan), ("settings", settings)):
@@ -72,7 +72,7 @@ def test_the_last_call_brings_the_learning_rate_down_in_its_time(tmp_path: Path)
 
 
 def test_the_settings_that_stand_ready_are_valid_and_the_network_is_small_enough_to_ship() -> None:
-    settings = from_dict(TrainingSettings, json.loads((PLACE / "gpu_training.json").read_text(encoding="utf-8")))
-    plan = from_dict(SyntheticPlan, json.loads((PLACE / "gpu_plan.json").read_text(encoding="utf-8")))
+    settings = from_dict(TrainingSettings, json.loads((FOLDER / "gpu_training.json").read_text(encoding="utf-8")))
+    plan = from_dict(SyntheticPlan, json.loads((FOLDER / "gpu_plan.json").read_text(encoding="utf-8")))
     numbers = sum(p.numel() for p in build_encoder(settings.encoder).parameters())
     assert 2 * numbers < 12_000_000 and plan.writers >= 10_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,17 +12,14 @@ import pytest
 
 from sigverify.errors import BadInput, NotFound
 from sigverify.evaluation.metrics import eer
+from tests.benchmark_scripts import FOLDER, load
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kept_scores.py"
+SCRIPT = FOLDER / "kept_scores.py"
 
 
 @pytest.fixture(scope="module")
 def kept_scores():
-    spec = importlib.util.spec_from_file_location("kept_scores", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("kept_scores")
 
 
 def run_folder(folder: Path, seed: int, shift: float = 0.0, order: int = 0) -> Path:
