@@ -89,7 +89,7 @@ def test_one_query_beside_its_references(scans):
 @pytest.mark.slow
 def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
     data, tracking = tmp_path / "data", f"sqlite:///{tmp_path}/mlflow.db"
-    run("synthesise", "--into", data, "--writers", 24, "--genuine", 12, "--forgeries", 6, "--seed", 3)
+    run("synthesise", "--into", data, "--writers", 12, "--genuine", 8, "--forgeries", 4, "--seed", 3)
     measured = json.loads(run("benchmark", "--data", data, "--references", "1,5", "--draws", 3, "--json").stdout)
     assert set(measured["skilled_eer"]) == {"1", "5"} == set(measured["random_eer"])
     assert all(0 <= rate <= 100 for rate in measured["skilled_eer"].values())

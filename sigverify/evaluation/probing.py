@@ -31,16 +31,19 @@ def held_out(
     `numbers` (n, f) finite, `genuine` (n,), `writers` (n,). Raises TooFewWriters below 10 writers.
     """
     from sklearn.model_selection import GroupKFold
+    from threadpoolctl import threadpool_limits
 
     _check(genuine, writers)
     seen = {LOGISTIC: numbers, BOOSTING: equal_bins(numbers, _bins(numbers.shape[1]))}
     score, chosen = np.empty(len(numbers)), []
-    for train, test in GroupKFold(OUTER, shuffle=True, random_state=seed).split(numbers, genuine, writers):
-        inner = {name: seen[name][train] for name in models}
-        name = _choose(inner, genuine[train], writers[train], seed)
-        model = _models(seed, numbers.shape[1])[name].fit(seen[name][train], genuine[train])
-        score[test] = model.predict_proba(seen[name][test])[:, 1]
-        chosen.append(name)
+    folds = GroupKFold(OUTER, shuffle=True, random_state=seed).split(numbers, genuine, writers)
+    with threadpool_limits(1, user_api="openmp"):  # on so small tables threads mostly wait for each other
+        for train, test in folds:
+            inner = {name: seen[name][train] for name in models}
+            name = _choose(inner, genuine[train], writers[train], seed)
+            model = _models(seed, numbers.shape[1])[name].fit(seen[name][train], genuine[train])
+            score[test] = model.predict_proba(seen[name][test])[:, 1]
+            chosen.append(name)
     return score, chosen
 
 
