@@ -4,7 +4,9 @@ Example: .venv/bin/python benchmarks/speed.py --items 5000 --work runs/speed
 
 Draws synthetic scans (600 px long side, PNG), delivers them as one landing folder, and measures in a warm process on
 ``--workers`` cores: decoding + preprocessing; the network; and the whole batch (ingest, decide, export: scan file ->
-committed decision). What the batch costs beyond the first two is printed for each signature. Prints one JSON document.
+committed decision). What the batch costs beyond the first two is printed for each signature. Beside it, on the same
+scans and cores, what a published system does up to its features (published_pipeline.py), and the ratio of the
+whole batch to it. Prints one JSON document.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+
+PUBLISHED_SCANS = 500  # of the batch's, timed through the published pipeline
 
 
 def main() -> None:
@@ -31,6 +35,8 @@ def main() -> None:
 
 def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str, Any]:
     """Scans drawn once are used again; the catalogue is a new one (deleting the last would slow this one's files)."""
+    import published_pipeline
+
     from sigverify.batch.decisions import decide_shard, finish_batch, open_for_verification, shards
     from sigverify.batch.enrolment import add_references, enrol
     from sigverify.batch.export import export_batch
@@ -66,6 +72,7 @@ def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str,
     export_batch(store, batch, work / "out")
     ended = time.perf_counter()
     whole = ended - started
+    published = sum(published_pipeline.seconds(files[:PUBLISHED_SCANS], workers)) / len(files[:PUBLISHED_SCANS])
     return {
         "scans": len(files),
         "workers": workers,
@@ -74,6 +81,8 @@ def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str,
         "embedding_per_s": round(len(images) / embedding),
         "whole_batch_per_s": round(len(files) / whole),
         "scan_file_to_committed_decision_per_s": round(len(files) / (decided - started)),
+        "published_pipeline_per_s": round(1 / published, 1),
+        "ratio_of_whole_batch_to_published_pipeline": round(published * len(files) / whole, 2),
         "seconds": {
             "preprocessing": round(preparing, 2),
             "embedding": round(embedding, 2),
