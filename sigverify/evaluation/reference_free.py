@@ -44,8 +44,8 @@ def judged_reference_free(
     name = "reference_free"
     found = paired_eer(own, blind, resamples=resamples, seed=seed)
     numbers: dict[str, Any] = {
-        "eer": round(100 * found.after, 2),
-        "verifier_eer": round(100 * found.before, 2),
+        "eer": round(100 * found.after, 4),
+        "verifier_eer": round(100 * found.before, 4),
         "n_references": int(own.n_references[0]),
         "difference_interval": interval_in_per_cent(found.interval),
         "ratio": round(found.after / found.before, 2) if found.before > 0 else None,

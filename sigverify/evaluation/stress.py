@@ -94,9 +94,9 @@ def stress_control(
         after = _scored(verifier, trials, embedded, left, vectors)
         found = paired_eer(plain.where(usable), after, resamples=resamples, seed=seed)
         costs[name] |= {
-            "eer": round(100 * found.before, 2),
-            "eer_stressed": round(100 * found.after, 2),
-            "cost": round(100 * found.cost, 2),
+            "eer": round(100 * found.before, 4),
+            "eer_stressed": round(100 * found.after, 4),
+            "cost": round(100 * found.cost, 4),
             "cost_interval": interval_in_per_cent(found.interval),
         }
     return _judged(costs, plain, trials.n_references)

@@ -128,8 +128,8 @@ def judged_redrawn(
         found = paired_eer(scored[k], again[k], resamples=resamples, seed=seed)
         lost.append(found.cost)
         costs[str(k)] = {
-            "eer": round(100 * found.before, 2),
-            "eer_redrawn": round(100 * found.after, 2),
+            "eer": round(100 * found.before, 4),
+            "eer_redrawn": round(100 * found.after, 4),
             "cost_interval": interval_in_per_cent(found.interval),
         }
     numbers, every = {"by_references": costs}, ScoredTrials.concatenate(list(again.values()))
