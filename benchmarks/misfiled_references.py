@@ -56,7 +56,7 @@ def main() -> None:
 
 def named(scorer: Scorer, rows: pd.DataFrame, embedded: Floats, k: int) -> Floats:
     """Shares of draws: the misfiled reference named, a right one beside it named, one named where all are right."""
-    from sigverify.batch.enrolment import NAMED_SOONER
+    from sigverify.verification import NAMED_SOONER
 
     rng = np.random.default_rng(SEED)
     writer = rows["writer_id"].to_numpy()

@@ -1,6 +1,7 @@
 """A verification a reviewer can look at: query and references side by side, with what speaks for and against in place.
 
-The colours are the score itself, cell by cell (scoring.evidence): no second model explains the first.
+The colours are the comparison itself, cell by cell (scoring.evidence): no second model explains the first. What the
+score adds to their sum stands in the legend.
 """
 
 from __future__ import annotations
@@ -58,9 +59,10 @@ def _figure(verifier: Verifier, answer: Verification, found: Evidence | None) ->
 
     images = _as_compared(verifier, [answer.query.image, *_usable(answer)])
     scores = answer.decision.reference_scores
-    order = sorted(range(len(scores)), key=lambda i: -scores[i])[:SHOWN]
+    ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
+    order = ranked[:SHOWN]
     columns = 2 + max(1, -(-(len(order) - 1) // 2)) if len(order) > 1 else 2
-    figure = Figure(figsize=(3.3 * columns, 3.9), layout="constrained")
+    figure = Figure(figsize=(max(9.9, 3.3 * columns), 4.1), layout="constrained")
     grid = figure.add_gridspec(2, columns, width_ratios=[1.6, 1.6, *[1.0] * (columns - 2)])
     names = answer.decision.reference_ids
     _panel(figure.add_subplot(grid[:, 0]), images[0], found.query if found else None, "query")
@@ -72,7 +74,13 @@ def _figure(verifier: Verifier, answer: Verification, found: Evidence | None) ->
         _panel(axes, images[1 + index], None, f"reference {names[index]}, {scores[index]:.3f}")
     figure.suptitle(_headline(answer), x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
     if found is not None:
-        figure.supxlabel(_legend(found), fontsize=9, color=INK)
+        figure.supxlabel(
+            _legend(verifier, answer, found, [names[i] for i in ranked[SHOWN:]]),
+            fontsize=9,
+            color=INK,
+            x=0.01,
+            ha="left",
+        )
     return figure
 
 
@@ -102,10 +110,11 @@ def _tint(cells: Floats) -> Floats:
 def _headline(answer: Verification) -> str:
     decision = answer.decision
     words = f"{decision.outcome.value.replace('_', ' ')}: {decision.reason.value.replace('_', ' ')}"
+    words += f" ({decision.detail})" if decision.detail else ""
     if decision.score is None:
         return words
     score, accept, reject = told_apart(decision.score, decision.accept_threshold, decision.reject_threshold)
-    chance = "" if answer.probability is None else f"   P(genuine) {answer.probability:.2f}"
+    chance = "" if answer.probability is None else f"   P(genuine) {answer.probability:.2f} at even odds"
     return f"{words}\nscore {score} (accept at {accept}, reject below {reject}){chance}{_size(answer)}"
 
 
@@ -125,13 +134,25 @@ def _size(answer: Verification) -> str:
     return "   on paper {:.2f} times as wide, {:.2f} times as high".format(*answer.size_ratio)
 
 
-def _legend(found: Evidence) -> str:
-    total = abs(found.total)
+def _legend(verifier: Verifier, answer: Verification, found: Evidence, left: Sequence[str]) -> str:
+    """What the colours mean, how they add up to the score, what is not shown (`left`: farther ones), who says so."""
     more = "more" if found.total >= 0 else "less"
-    return (
-        f"blue speaks for, orange against; together the query has {total:.3f} {more} in common with the references "
-        "than they have with one another"
-    )
+    several = answer.decision.n_references > 1
+    among = "than they have with one another" if several else "than two signatures of one hand usually have"
+    what = f"the query has {abs(found.total):.3f} {more} in common with the reference{'s' if several else ''} {among}"
+    lines = [f"blue speaks for, orange against; together: {what}"]
+    score = answer.decision.score
+    if score is not None and not answer.size_share:
+        lines.append(
+            f"score {score:.3f} = {found.total:+.3f} {score - found.total:+.3f} "
+            "that every query is allowed beside these references"
+        )
+    hidden = [str(i + 1) for i, p in enumerate(answer.references) if p.image is None] + list(left)
+    drawn = "as compared: turned to one pose, every stroke redrawn at one width"
+    lines.append(drawn + (f"; references not shown: {', '.join(hidden)}" if hidden else ""))
+    mark = ", operating point provisional" if answer.provisional else ""
+    lines.append(f"verifier {answer.verifier_version}{mark}; {verifier.settings.terms}")
+    return "\n".join(lines)
 
 
 def _usable(answer: Verification) -> list[Image]:

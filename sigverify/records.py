@@ -171,13 +171,14 @@ class Verification:
     """The answer to one query: the decision, and what a reviewer needs to understand it."""
 
     decision: Decision
-    probability: float | None  # calibrated P(genuine) at equal priors; None without a score
+    probability: float | None  # calibrated P(genuine), were genuine signatures and skilled forgeries equally frequent
     query: Preparation
     references: tuple[Preparation, ...]
     provisional: bool  # the operating point was not chosen on the bank's own signatures
     verifier_version: str
     if_forged: TrialKind | None = None  # the kind of forgery the score resembles more; None: not known
     size_share: float = 0.0  # what physical size counted, see ScoringSettings
+    odd_reference: str | None = None  # the one that hardly resembles the others: perhaps it is another writer's
 
     @property
     def size_ratio(self) -> tuple[float, float] | None:

@@ -91,6 +91,13 @@ def retrain(
         raise TooFewWriters(
             "too few writers to train on", got=len(train_ids), expected="at least 8", next="import more"
         )
+    need = (policy or Policy()).min_calibration_writers
+    if thresholds and len(calibration_ids) < need:
+        raise TooFewWriters(
+            "too few writers to choose thresholds on after training", got=len(calibration_ids),
+            expected=f"at least {need} (policy.min_calibration_writers)",
+            next=f"import more writers: of any {-(-need * 100 // 15)}, about {need} calibrate",
+        )  # fmt: skip
     data, failed = _together(stores, train_ids, settings, workers, say)
     result = train(
         data,

@@ -40,8 +40,8 @@ from sigverify.bundle import (
 )
 from sigverify.config import VerifierSettings, digest, from_dict, to_dict
 from sigverify.errors import BadInput, Mismatch
-from sigverify.records import Decision, Floats, Image, Outcome, Preparation, Reason, Sizes, Template, Verification
-from sigverify.scoring.operating_point import decide, kind_if_forged, probability, thresholds_for
+from sigverify.records import Decision, Floats, Image, Preparation, Sizes, Template
+from sigverify.scoring.operating_point import decide, thresholds_for
 from sigverify.scoring.scorer import Scorer
 from sigverify.trained_on import TrainedOn
 
@@ -257,37 +257,6 @@ class Verifier:
         limits = thresholds_for(point, k)
         each = tuple(round(float(s), 6) for s in reference_scores)
         return Decision(outcome, reason, score, limits.accept, limits.reject, k, template.reference_ids, each)
-
-    def verify_one(self, query: Scan, references: Sequence[Scan]) -> Verification:
-        """One query against 1-10 reference scans, nothing stored.
-
-        Raises BadInput when no reference yields a signature; a query that yields none is a failure to acquire.
-        """
-        asked, prepared = self.prepare(query), tuple(self.prepare(r) for r in references)
-        usable = [(i, p) for i, p in enumerate(prepared) if p.image is not None]
-        if not usable:
-            why = ", ".join(str(p.failure) for p in prepared)
-            raise BadInput("no reference yields a signature", got=why or "no references", next="scan a reference again")
-        decision = self._verify_prepared(asked, usable)
-        k, score = decision.n_references, decision.score
-        chance = None if score is None else probability(self.settings.operating_point, score, k)
-        kind = None if score is None else kind_if_forged(self.settings.operating_point, score, k)
-        told = (self.settings.operating_point.provisional, self.version, kind, self.settings.scoring.size_share)
-        return Verification(decision, chance, asked, prepared, *told)
-
-    def _verify_prepared(self, query: Preparation, usable: Sequence[tuple[int, Preparation]]) -> Decision:
-        from sigverify.scans.fingerprint import NEAR_COPY, similarity
-
-        ids = tuple(str(i + 1) for i, _ in usable)
-        if query.image is None:
-            failure = query.failure or Reason.UNREADABLE
-            return Decision(Outcome.FAILURE_TO_ACQUIRE, failure, None, None, None, len(ids), ids)
-        template = self.enrol("writer", ids, [p for _, p in usable])
-        decision = self.decide(self.embed([query.image], sizes_mm=[query.size_mm]), [template])[0]
-        for name, print_ in zip(ids, template.fingerprints, strict=True):
-            if query.fingerprint and print_ and similarity(query.fingerprint, print_) >= NEAR_COPY:
-                return replace(decision, outcome=Outcome.REFER, reason=Reason.COPY_OF_REFERENCE, detail=name)
-        return decision
 
 
 def _usable_references(ids: Sequence[str], preparations: Sequence[Preparation]) -> list[Image]:

@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sigverify.bundle", "sigverify.contracts", "sigverify.scans", "sigverify.scoring", "sigverify.evaluation-core"),
     ("sigverify.synthesis", "sigverify.model", "sigverify.storage"),
     ("sigverify.verifier",),
+    ("sigverify.verification",),
     (
         "sigverify.datasets",
         "sigverify.batch",

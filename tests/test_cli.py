@@ -99,6 +99,18 @@ def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
     run("calibrate", "-c", data, "--policy", '{"min_calibration_writers": 200}', "--out", bundle, expect=5)
     made = run("calibrate", "-c", data, "--out", bundle, "--register", "bank", "--tracking", tracking, "--json")
     assert json.loads(made.stdout)["operating_point"]["provisional"] is True  # synthetic
+    assert "stands there" in run("calibrate", "-c", data, "--out", bundle, expect=6).stderr
     run("models", "promote", "models:/bank@challenger", "--approved-by", "desk", "--tracking", tracking)
     listed = json.loads(run("models", "list", "--tracking", tracking, "--json").stdout)
     assert listed[0]["aliases"] == ["challenger", "champion"]
+
+
+def test_a_picture_never_replaces_a_scan_and_none_stays_from_another_query(scans, tmp_path):
+    before = scans[1].read_bytes()
+    done = run("verify-one", scans[0], "--references", scans[1], "--picture", scans[1], expect=2)
+    assert "written over a scan" in done.stderr and scans[1].read_bytes() == before
+    blank, picture = tmp_path / "blank.png", tmp_path / "why.png"
+    Picture.new("L", (400, 200), 255).save(blank)
+    picture.write_bytes(b"of another query")
+    done = run("verify-one", blank, "--references", scans[1], "--picture", picture, expect=10)
+    assert "no picture" in done.stderr and not picture.exists()

@@ -15,6 +15,7 @@ from sigverify.explanation import AGAINST, FOR, explain, save_picture, told_apar
 from sigverify.model.encoder import build_encoder, save_weights
 from sigverify.records import TrialKind
 from sigverify.synthesis.sets import draw_signatures
+from sigverify.verification import verify_one
 from sigverify.verifier import Verifier
 
 CELLS = EncoderSettings(
@@ -55,7 +56,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_the_evidence_is_the_score_and_a_stranger_has_more_against_him(verifier: Verifier, scans: list[Path]) -> None:
-    own, stranger = (verifier.verify_one(query, scans[1:4]) for query in (scans[0], scans[4]))
+    own, stranger = (verify_one(verifier, query, scans[1:4]) for query in (scans[0], scans[4]))
     for answer in (own, stranger):
         found = explain(verifier, answer)
         assert found is not None and answer.decision.score is not None
@@ -71,7 +72,7 @@ def test_the_evidence_is_the_score_and_a_stranger_has_more_against_him(verifier:
 def test_the_picture_holds_both_colours_and_the_score_in_words(
     verifier: Verifier, scans: list[Path], tmp_path: Path
 ) -> None:
-    answer = verifier.verify_one(scans[4], scans[1:4])
+    answer = verify_one(verifier, scans[4], scans[1:4])
     pixels = np.asarray(Picture.open(save_picture(verifier, answer, tmp_path / "why" / "a.png")).convert("RGB"))
     lean = pixels[..., 0].astype(int) - pixels[..., 2]
     assert (lean > 40).mean() > 0.01 and (lean < -40).mean() > 0.002  # orange and blue
@@ -82,17 +83,17 @@ def test_the_picture_holds_both_colours_and_the_score_in_words(
 def test_without_ink_or_cells_there_is_nothing_to_explain(
     verifier: Verifier, scans: list[Path], tmp_path: Path
 ) -> None:
-    blank = verifier.verify_one(scans[5], scans[1:4])
+    blank = verify_one(verifier, scans[5], scans[1:4])
     assert explain(verifier, blank) is None
     with pytest.raises(BadInput, match="no signature to show"):
         save_picture(verifier, blank, tmp_path / "c.png")
-    answer = verifier.verify_one(scans[0], scans[1:4])
+    answer = verify_one(verifier, scans[0], scans[1:4])
     with pytest.raises(BadInput, match="no such kind of picture"):
         save_picture(verifier, answer, tmp_path / "c.docx")
     plain = EncoderSettings(backbone="mobilenetv3_small_050", embedding_dim=16)
     weights = save_weights(build_encoder(plain), tmp_path / "weights.safetensors")
     cosine = Verifier(replace(verifier.settings, encoder=plain), weights)
-    other = cosine.verify_one(scans[0], scans[1:4])
+    other = verify_one(cosine, scans[0], scans[1:4])
     assert explain(cosine, other) is None
     assert save_picture(cosine, other, tmp_path / "d.png").stat().st_size > 1000
 
@@ -102,7 +103,7 @@ def test_a_query_put_crooked_resembles_references_that_are_held_turned(
 ) -> None:
     crooked = tmp_path / "crooked.png"
     Picture.open(scans[0]).rotate(5, Picture.Resampling.BICUBIC, expand=True, fillcolor=255).save(crooked)
-    alike = [verifier.verify_one(query, [scans[0]]).decision.reference_scores[0] for query in (scans[0], crooked)]
+    alike = [verify_one(verifier, query, [scans[0]]).decision.reference_scores[0] for query in (scans[0], crooked)]
     assert alike[0] == pytest.approx(1.0, abs=1e-3)
     template = verifier.enrol("w", ["1"], [verifier.prepare(scans[0])])
     assert template.embeddings.shape == (1, verifier.settings.encoder.parts * verifier.settings.encoder.size)

@@ -24,6 +24,7 @@ from sigverify.storage.gallery import load_templates
 from sigverify.storage.store import Store
 from sigverify.synthesis.sets import draw_signatures
 from sigverify.synthetic_catalogue import synthesise_catalogue
+from sigverify.verification import verify_one
 from sigverify.verifier import Verifier
 
 SHARE = 0.2
@@ -43,13 +44,13 @@ def test_the_same_ink_at_another_resolution_is_another_size_on_paper(looks: Veri
     images = draw_signatures(1, 4, 0, seed=5).images
     references = [saved(tmp_path / f"r{i}.png", images[i], 300) for i in (1, 2, 3)]
     asked = {
-        dpi: looks.verify_one(saved(tmp_path / f"q{dpi}.png", images[0], dpi), references) for dpi in (300, 150, None)
+        dpi: verify_one(looks, saved(tmp_path / f"q{dpi}.png", images[0], dpi), references) for dpi in (300, 150, None)
     }
     usual, twice, unknown = asked[300], asked[150], asked[None]
     assert twice.size_ratio is not None and usual.size_ratio is not None and unknown.size_ratio is None
     assert np.allclose(np.array(twice.size_ratio) / usual.size_ratio, 2, atol=0.01)
     blind = [a.decision.reference_scores for a in (usual, twice, unknown)]
-    before = Verifier.load().verify_one(tmp_path / "q300.png", references).decision
+    before = verify_one(Verifier.load(), tmp_path / "q300.png", references).decision
     assert blind[2] == pytest.approx(before.reference_scores, abs=1e-5)  # nothing is taken off what is not known
     assert np.subtract(blind[0], blind[1]).mean() == pytest.approx(SHARE * np.log(2), abs=0.05)
     scores = [a.decision.score for a in (usual, twice)]

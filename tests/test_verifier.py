@@ -11,6 +11,7 @@ from sigverify.errors import BadInput, Mismatch, NotFound
 from sigverify.model.encoder import build_encoder, save_weights
 from sigverify.records import Outcome, Reason, Template
 from sigverify.synthesis.sets import draw_signatures
+from sigverify.verification import verify_one
 from sigverify.verifier import COHORT, SETTINGS, WEIGHTS, Verifier
 
 ENCODER = EncoderSettings(backbone="mobilenetv3_small_050", embedding_dim=16)
@@ -85,7 +86,7 @@ def test_no_bundle_says_what_to_give(tmp_path):
 
 
 def test_one_query_beside_its_references(bundle, scans):
-    answer = Verifier.load(bundle).verify_one(scans[0], scans[1:])
+    answer = verify_one(Verifier.load(bundle), scans[0], scans[1:])
     d = answer.decision
     assert d.outcome is Outcome.REFER and d.reason is Reason.SCORE_REFER
     assert d.n_references == 3 == len(d.reference_scores)
@@ -93,22 +94,37 @@ def test_one_query_beside_its_references(bundle, scans):
 
 
 def test_a_query_that_is_a_reference_is_referred_as_a_copy(bundle, scans):
-    d = Verifier.load(bundle).verify_one(scans[1], scans[1:]).decision
+    d = verify_one(Verifier.load(bundle), scans[1], scans[1:]).decision
     assert (d.outcome, d.reason, d.detail) == (Outcome.REFER, Reason.COPY_OF_REFERENCE, "1")
 
 
 def test_a_blank_query_is_a_failure_to_acquire_and_a_blank_reference_is_left_out(bundle, scans, tmp_path):
     Picture.new("L", (400, 150), 255).save(tmp_path / "blank.png")
     verifier = Verifier.load(bundle)
-    d = verifier.verify_one(tmp_path / "blank.png", scans).decision
+    d = verify_one(verifier, tmp_path / "blank.png", scans).decision
     assert d.outcome is Outcome.FAILURE_TO_ACQUIRE and d.score is None
-    answer = verifier.verify_one(scans[0], [tmp_path / "blank.png", scans[1]])
+    answer = verify_one(verifier, scans[0], [tmp_path / "blank.png", scans[1]])
     assert answer.decision.reference_ids == ("2",)
     with pytest.raises(BadInput, match="no reference"):
-        verifier.verify_one(scans[0], [tmp_path / "blank.png"])
+        verify_one(verifier, scans[0], [tmp_path / "blank.png"])
 
 
 def test_a_template_of_another_encoder_stops_the_run(bundle):
     stray = Template("w", ("r",), np.eye(1, 16, dtype=np.float32), "0123456789ab")
     with pytest.raises(Mismatch, match="run enrol_writers"):
         Verifier.load(bundle).decide(np.eye(1, 16, dtype=np.float32), [stray])
+
+
+def test_a_reference_given_twice_counts_once_and_is_named(bundle, scans):
+    once = verify_one(Verifier.load(bundle), scans[0], scans[1:])
+    twice = verify_one(Verifier.load(bundle), scans[0], [scans[1], *scans[1:]])
+    assert twice.decision.score == once.decision.score and twice.decision.n_references == len(scans) - 1
+    assert [p.failure for p in twice.references] == [None, Reason.COPY_OF_REFERENCE, *[None] * (len(scans) - 2)]
+
+
+def test_a_copy_of_a_reference_has_no_probability_and_more_than_ten_references_are_refused(bundle, scans):
+    verifier = Verifier.load(bundle)
+    copy = verify_one(verifier, scans[1], scans[1:])
+    assert copy.decision.reason is Reason.COPY_OF_REFERENCE and copy.probability is None and copy.if_forged is None
+    with pytest.raises(BadInput, match="too many references"):
+        verify_one(verifier, scans[0], [scans[1]] * 11)

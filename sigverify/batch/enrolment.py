@@ -16,6 +16,7 @@ from sigverify.records import Label, Preparation, Template
 from sigverify.storage.gallery import find_gallery, load_templates, save_templates
 from sigverify.storage.store import Store
 from sigverify.storage.writers import withdraw_templates
+from sigverify.verification import odd_reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,6 @@ __all__ = ["EnrolSummary", "add_references", "enrol"]
 
 Progress = Callable[[int, int], None]
 WRITERS_AT_ONCE = 200  # prepared, embedded and committed together
-NAMED_SOONER = 0.8  # of the difference from which a reference ceases to count (benchmarks/misfiled_references.py)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ class _Enrolling:
         if made:
             save_templates(self.store, made, self.verifier.version)
         standing = [held[w] for w, rows in chosen.items() if rows and w not in changed]
-        self.odd += [name for template in (*made, *standing) if (name := self._odd(template)) is not None]
+        self.odd += [
+            name for template in (*made, *standing) if (name := odd_reference(self.verifier, template)) is not None
+        ]
         self.n_enrolled += len(made)
         self.n_references += sum(len(t.reference_ids) for t in made)
         self.n_unchanged += len(standing)
@@ -129,10 +131,6 @@ class _Enrolling:
             gallery_id, version, self.n_enrolled, self.n_unchanged, self.n_references, withdrawn,
             dict(sorted(self.failed.items())), tuple(bare), tuple(sorted(self.odd)),
         )  # fmt: skip
-
-    def _odd(self, template: Template) -> str | None:
-        found = self.verifier.scorer.odd_reference(template.embeddings, NAMED_SOONER)
-        return None if found is None else template.reference_ids[found]
 
     def _held(self, writers: list[str]) -> dict[str, Template]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from sigverify.cli.console import (
     emit,
     progress,
 )
-from sigverify.errors import NotFound
+from sigverify.errors import BadInput, NotFound
 from sigverify.records import Classification, Outcome, Pictures
 
 if TYPE_CHECKING:
@@ -180,15 +181,21 @@ def verify_one(
     """
     from sigverify.explanation import save_picture
     from sigverify.registry import open_verifier
+    from sigverify.verification import verify_one as compare
 
     scans = [*references, *(more or [])]
     missing = [p.name for p in (query, *scans) if not p.is_file()]
     if missing:
         raise NotFound("no such scan", got=", ".join(missing), next="check the paths")
+    if picture is not None and picture.resolve() in {p.resolve() for p in (query, *scans)}:
+        raise BadInput("the picture would be written over a scan", got=picture.name, next="name another file")
     chosen = open_verifier(verifier, tracking)
-    answer = chosen.verify_one(query, scans)
+    answer = compare(chosen, query, scans)
     if picture is not None and answer.query.image is not None:
         save_picture(chosen, answer, picture)
+    elif picture is not None:
+        picture.unlink(missing_ok=True)  # one from before would show another query
+        print("no picture: the query yields no signature to show", file=sys.stderr)
     emit(_as_json(answer), as_json, _as_text(answer))
     raise typer.Exit(0 if answer.decision.outcome is Outcome.ACCEPT else NOT_ACCEPTED)
 
@@ -207,6 +214,7 @@ def _as_json(answer: Verification) -> dict[str, Any]:
         "reference_scores": d.reference_scores,
         "references": [{"used": p.image is not None, "failure": p.failure} for p in answer.references],
         "n_references": d.n_references,
+        "odd_reference": answer.odd_reference,
         "size_ratio": answer.size_ratio,
         "verifier_version": answer.verifier_version,
         "provisional": answer.provisional,
@@ -222,8 +230,11 @@ def _as_text(answer: Verification) -> str:
         each = ", ".join(f"{s:.3f}" for s in d.reference_scores)
         score, accept, reject = told_apart(d.score, d.accept_threshold, d.reject_threshold)
         lines.append(f"score {score}; accept at {accept}, reject below {reject}")
+        lines.append(f"similarity with each reference: {each}")
+    if answer.probability is not None:
         lines.append(
-            f"calibrated probability of genuine {answer.probability:.3f}; similarity with each reference: {each}"
+            f"calibrated probability of genuine {answer.probability:.3f}, "
+            "were genuine signatures and skilled forgeries equally frequent"
         )
     if answer.if_forged is not None:
         lines.append(f"were it forged, it would rather be a {answer.if_forged.value.replace('_', ' ')}")
@@ -232,5 +243,7 @@ def _as_text(answer: Verification) -> str:
         counted = "counted in the score" if answer.size_share else "not counted"
         lines.append(f"on paper {wide:.2f} times as wide and {high:.2f} times as high as the references ({counted})")
     lines += [f"reference {i + 1} not used: {p.failure}" for i, p in enumerate(answer.references) if p.failure]
+    if answer.odd_reference is not None:
+        lines.append(f"look at reference {answer.odd_reference}: it hardly resembles the others, is it this writer's?")
     mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

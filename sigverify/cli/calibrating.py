@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sigverify.cli.console import CatalogueOption, JsonOption, TrackingOption, VerifierOption, emit
-from sigverify.errors import BadInput
+from sigverify.errors import BadInput, Conflict
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def calibrate(
 ) -> None:
     """Choose thresholds for a policy on a bank's own labelled signatures, without retraining: a new verifier version.
 
-    Example: sigverify calibrate --catalogue bank --policy '{"max_far_skilled": 0.01}' --out bundles/calibrated
+    Example: sigverify calibrate --catalogue ours --policy '{"max_far_skilled": 0.01}' --out bundles/calibrated
     """
     from sigverify.config import Policy, from_dict
     from sigverify.evaluation.calibration_trials import calibrate as run
@@ -46,6 +46,8 @@ def calibrate(
         wanted = from_dict(Policy, json.loads(policy))
     except ValueError as error:
         raise BadInput("--policy is not JSON", got=policy, expected='{"max_far_skilled": 0.01}') from error
+    if out.is_dir() and any(out.iterdir()):
+        raise Conflict("a bundle would be written over what stands there", got=out.name, next="name another folder")
     base, store = open_verifier(verifier, tracking), Store.open(catalogue)
     rows = store.signatures()
     if size_share is not None:
@@ -65,4 +67,6 @@ def calibrate(
         registry.register(run_id, bundle, register, describe(chosen, {}))
     point = chosen.settings.operating_point
     text = f"{chosen.version} in {bundle}: policy {wanted.name} {wanted.version}, {point.n_writers} writers"
+    if point.provisional:
+        text += "\nprovisional: chosen on synthetic signatures, no decision may count on it"
     emit({"verifier_version": chosen.version, "bundle": bundle, "operating_point": point}, as_json, text)
