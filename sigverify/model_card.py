@@ -32,8 +32,8 @@ def write_card(verifier: Verifier, measured: Mapping[str, Any] | None = None) ->
         "",
         "## Known limits",
         "- Skilled forgeries are far harder than random ones; read the two rates apart.",
-        "- Copies (photocopies, replays) score highest of all: they are sought by their ink and referred, but not all are "
-        "found (5 to 17 in a hundred simulated photocopies were not).",
+        "- Copies (photocopies, replays) score highest of all: they are sought by their ink and referred, but not all "
+        "are found (5 to 17 in a hundred simulated photocopies were not).",
         "- With one reference the error is two to three times that with five: do not decide automatically on one.",
         "- A stamp across the signature is taken for ink of it, and costs tens of points of EER.",
         "- A provisional operating point says nothing about your customers: run `sigverify calibrate` on your own "
