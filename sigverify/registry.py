@@ -35,6 +35,9 @@ class Evidence:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+PROVISIONAL = "PROVISIONAL"  # in a description: thresholds of a demonstration
+
+
 @dataclass(frozen=True)
 class Registered:
     """One version in the registry."""
@@ -50,6 +53,11 @@ class Registered:
     @property
     def uri(self) -> str:
         return f"models:/{self.name}/{self.version}"
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it was registered with thresholds that no decision may count on."""
+        return PROVISIONAL in self.description
 
 
 class Registry:
@@ -218,7 +226,7 @@ def describe(verifier: Verifier, results: Mapping[str, Any]) -> str:
         f"{settings.preprocessing.canvas_width_px} px",
         f"Trained on: {', '.join(settings.trained_on) or 'not stated'}. Terms: {settings.terms or 'not stated'}.",
         f"Operating point: policy {point.policy.name} {point.policy.version}, chosen on {point.chosen_on or 'nothing'} "
-        f"({point.n_writers} writers){', PROVISIONAL' if point.provisional else ''}.",
+        f"({point.n_writers} writers){f', {PROVISIONAL}' if point.provisional else ''}.",
     ]
     if results:
         lines.append("```json\n" + json.dumps(results, indent=1, sort_keys=True)[:3000] + "\n```")

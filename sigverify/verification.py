@@ -1,7 +1,7 @@
 """One query held against a few reference scans, nothing stored: the decision and what a reviewer needs to see why.
 
-What a batch does to references happens here too: a copy of another reference does not count, one that hardly resembles
-the others is named.
+As where references are enrolled, a copy of another one does not count (here a photocopy does not, either), and one that
+hardly resembles the others is named.
 """
 
 from __future__ import annotations

@@ -100,7 +100,8 @@ def test_from_nothing_to_a_registered_calibrated_verifier(tmp_path):
     made = run("calibrate", "-c", data, "--out", bundle, "--register", "bank", "--tracking", tracking, "--json")
     assert json.loads(made.stdout)["operating_point"]["provisional"] is True  # synthetic
     assert "stands there" in run("calibrate", "-c", data, "--out", bundle, expect=6).stderr
-    run("models", "promote", "models:/bank@challenger", "--approved-by", "desk", "--tracking", tracking)
+    promoted = run("models", "promote", "models:/bank@challenger", "--approved-by", "desk", "--tracking", tracking)
+    assert "provisional" in promoted.stdout
     listed = json.loads(run("models", "list", "--tracking", tracking, "--json").stdout)
     assert listed[0]["aliases"] == ["challenger", "champion"]
 

@@ -196,7 +196,7 @@ def verify_one(
     elif picture is not None:
         picture.unlink(missing_ok=True)  # one from before would show another query
         print("no picture: the query yields no signature to show", file=sys.stderr)
-    emit(_as_json(answer), as_json, _as_text(answer))
+    emit(_as_json(answer), as_json, _as_text(answer, chosen.settings.terms))
     raise typer.Exit(0 if answer.decision.outcome is Outcome.ACCEPT else NOT_ACCEPTED)
 
 
@@ -221,7 +221,7 @@ def _as_json(answer: Verification) -> dict[str, Any]:
     }
 
 
-def _as_text(answer: Verification) -> str:
+def _as_text(answer: Verification, terms: str) -> str:
     from sigverify.explanation import told_apart
 
     d = answer.decision
@@ -246,4 +246,6 @@ def _as_text(answer: Verification) -> str:
     if answer.odd_reference is not None:
         lines.append(f"look at reference {answer.odd_reference}: it hardly resembles the others, is it this writer's?")
     mark = " (operating point provisional: run `sigverify calibrate`)" if answer.provisional else ""
+    if terms.startswith("research use"):
+        mark += f"; {terms}"
     return "\n".join([*lines, f"verifier {answer.verifier_version}{mark}"])

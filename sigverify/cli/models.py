@@ -66,4 +66,5 @@ def promote(
     from sigverify.registry import Registry
 
     done = Registry(tracking).promote(reference, approved_by=approved_by, note=note)
-    emit(done, as_json, f"{done.uri} is champion ({done.verifier_version}), approved by {approved_by}")
+    mark = "; its thresholds are provisional, no decision may count on them" if done.provisional else ""
+    emit(done, as_json, f"{done.uri} is champion ({done.verifier_version}), approved by {approved_by}{mark}")

@@ -1,7 +1,8 @@
 """What each place of a signature says for and against it: a score of cells taken apart again, exactly.
 
 Overlap is a sum over cells, so a score beside the own references is one as well: what query and references have in
-common in a cell, less what the references have in common there among themselves. Nothing is estimated or sampled.
+common in a cell, less what the references have in common there among themselves: all of it, where the score takes
+`own_share` of it off, so the two differ by the rest. Nothing is estimated or sampled.
 """
 
 from __future__ import annotations
