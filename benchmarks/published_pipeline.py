@@ -21,7 +21,7 @@ from torch import nn
 Grey = npt.NDArray[np.uint8]
 RESIZED = (170, 242)  # px, the paper's; the middle of it goes in:
 INPUT = (150, 220)
-BLUR_PX = 2.0  # before Otsu's threshold is sought
+BLUR_PX = 2.0  # so that specks do not count where the ink's box and middle are sought
 
 
 def prepare(path: Path, canvas: tuple[int, int]) -> Grey:

@@ -72,7 +72,8 @@ def measure(work: Path, n_items: int, n_writers: int, workers: int) -> dict[str,
     export_batch(store, batch, work / "out")
     ended = time.perf_counter()
     whole = ended - started
-    published = sum(published_pipeline.seconds(files[:PUBLISHED_SCANS], workers)) / len(files[:PUBLISHED_SCANS])
+    sample = files[:PUBLISHED_SCANS]
+    published = sum(published_pipeline.seconds(sample, workers)) / len(sample)
     return {
         "scans": len(files),
         "workers": workers,

@@ -80,4 +80,4 @@ def _decision(verifier: Verifier, query: Preparation, template: Template) -> Dec
 def _alike(one: bytes | None, other: bytes | None) -> bool:
     from sigverify.scans.fingerprint import NEAR_COPY, similarity
 
-    return bool(one) and bool(other) and similarity(one or b"", other or b"") >= NEAR_COPY
+    return similarity(one or b"", other or b"") >= NEAR_COPY
